@@ -1,0 +1,119 @@
+"""IKE as the admin wrote it: proposals and gateways (Vol. 5, chapters 1, 3, 4).
+
+Frozen data; the engine in `ike` receives what it needs of this through `ike.parameters`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from nsemu.config.algorithms import (
+    AuthenticationMethod,
+    DhGroup,
+    Encryption,
+    ExchangeMode,
+    Integrity,
+    IpsecProtocol,
+)
+
+MAXIMUM_PROPOSALS = 4
+"""Proposals a gateway or a VPN can name (B035, B051)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Phase1Proposal:
+    """A Phase 1 proposal, predefined or custom (B036 to B039). `lifetime` is in seconds."""
+
+    name: str
+    method: AuthenticationMethod
+    group: DhGroup
+    encryption: Encryption
+    hash: Integrity
+    lifetime: int = 28800
+    predefined: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Phase2Proposal:
+    """A Phase 2 proposal. `pfs` None means no-pfs; `lifetime` in seconds; `lifesize` in kilobytes, 0 for no limit.
+
+    For AH, `encryption` is NULL and has no meaning.
+    """
+
+    name: str
+    pfs: DhGroup | None
+    protocol: IpsecProtocol
+    encryption: Encryption
+    integrity: Integrity
+    lifetime: int = 3600
+    lifesize: int = 0
+    predefined: bool = False
+
+
+class SecurityLevel(Enum):
+    """A predefined set of proposals (Vol. 5, "Phase 1", "Phase 2"). The value is the CLI word."""
+
+    STANDARD = "standard"
+    COMPATIBLE = "compatible"
+    BASIC = "basic"
+
+
+class IdentityType(Enum):
+    """The type of an IKE ID; the value is its number on the wire (RFC 2407 §4.6.2.1)."""
+
+    IPV4 = 1
+    FQDN = 2
+    U_FQDN = 3
+    ASN1_DN = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """An IKE ID as text, with its type."""
+
+    type: IdentityType
+    text: str
+
+    @classmethod
+    def infer(cls, text: str) -> Identity:
+        """The identity an admin means by `text`: dotted quad, mailbox, distinguished name, else FQDN."""
+        parts = text.split(".")
+        if len(parts) == 4 and all(part.isdigit() and int(part) < 256 for part in parts):
+            return cls(IdentityType.IPV4, text)
+        if "@" in text:
+            return cls(IdentityType.U_FQDN, text)
+        if "=" in text:
+            return cls(IdentityType.ASN1_DN, text)
+        return cls(IdentityType.FQDN, text)
+
+
+@dataclass(frozen=True, slots=True)
+class IkeGateway:
+    """`set ike gateway NAME …`: the remote peer.
+
+    `address` is a dotted quad or an FQDN for a static peer, None for a dynamic or dialup one.
+    Either `security_level` or `proposals` (names, at most four) is set; with neither, the device uses Standard.
+    `preshared_key` is "" when the proposals authenticate with certificates.
+    """
+
+    name: str
+    address: str | None
+    outgoing_interface: str
+    mode: ExchangeMode = ExchangeMode.MAIN
+    preshared_key: str = ""
+    security_level: SecurityLevel | None = None
+    proposals: tuple[str, ...] = ()
+    local_id: str | None = None
+    peer_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IkeSettings:
+    """`set ike …` globals. `respond_bad_spi` counts the notifications sent about bad SPIs (0 to 10 a second)."""
+
+    respond_bad_spi: int = 1
+    initial_contact: bool = False
+    soft_lifetime_buffer: int = 10
+    p1_proposals: dict[str, Phase1Proposal] = field(default_factory=dict)
+    p2_proposals: dict[str, Phase2Proposal] = field(default_factory=dict)
