@@ -1,0 +1,1 @@
+"""nsemu: an emulator of ScreenOS security devices on a virtual network."""

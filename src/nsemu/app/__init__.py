@@ -1,0 +1,1 @@
+"""Floor 8: the `nsemu` command, the only place where everything is put together."""

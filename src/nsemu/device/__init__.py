@@ -1,0 +1,1 @@
+"""Floor 5: one emulated device: configuration, run-time state, receive, commit, pump."""

@@ -1,0 +1,1 @@
+"""Floor 4: the packet pipeline: stages, sessions, fast path, trace."""

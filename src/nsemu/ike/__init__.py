@@ -1,0 +1,1 @@
+"""Floor 3: the IKEv1 engine, sans-IO."""

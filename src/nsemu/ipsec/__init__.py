@@ -1,0 +1,1 @@
+"""Floor 3: security associations and the ESP data path."""

@@ -1,0 +1,1 @@
+"""Floor 6: many nodes: topology files, links, hosts, routers, captures, checks."""

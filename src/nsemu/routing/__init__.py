@@ -1,0 +1,1 @@
+"""Floor 3: routing tables of the virtual routers."""

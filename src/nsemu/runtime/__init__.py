@@ -1,0 +1,1 @@
+"""Floor 3, shared: verdicts, counters, event log, trace, crypto façade."""

@@ -1,0 +1,1 @@
+"""Commands that do something: ping, clear, exec, debug, save, reset."""

@@ -1,0 +1,1 @@
+"""The `set` and `unset` commands, which are also what `get config` prints."""

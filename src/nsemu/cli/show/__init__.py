@@ -1,0 +1,1 @@
+"""The `get` commands: live state in ScreenOS layouts."""

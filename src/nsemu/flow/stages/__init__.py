@@ -1,0 +1,1 @@
+"""The first-packet stages; each decides, none touches the packet."""

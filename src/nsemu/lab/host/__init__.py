@@ -1,0 +1,1 @@
+"""The host node: IP stack, TCP, services and their clients."""

@@ -1,0 +1,1 @@
+"""The only importers of `cryptography` and `gmpy2`."""
