@@ -5,7 +5,7 @@ Frozen data; the engine in `ike` receives what it needs of this through `ike.par
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 
 from nsemu.config.algorithms import (
@@ -115,5 +115,3 @@ class IkeSettings:
     respond_bad_spi: int = 1
     initial_contact: bool = False
     soft_lifetime_buffer: int = 10
-    p1_proposals: dict[str, Phase1Proposal] = field(default_factory=dict)
-    p2_proposals: dict[str, Phase2Proposal] = field(default_factory=dict)

@@ -1,0 +1,71 @@
+"""Interfaces as configured (`set interface …`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from nsemu.wire.address import Prefix
+
+
+class InterfaceKind(Enum):
+    """What an interface is; the value is the stem of its name."""
+
+    ETHERNET = "ethernet"
+    TUNNEL = "tunnel"
+    LOOPBACK = "loopback"
+    VLAN = "vlan"
+    NULL = "null"
+
+
+class InterfaceMode(Enum):
+    """NAT mode translates the source of traffic that leaves for another zone (B194). The value is the CLI word."""
+
+    NAT = "nat"
+    ROUTE = "route"
+
+
+class ManagementService(Enum):
+    """A management service of an interface (`set interface X manage …`). The value is the CLI word."""
+
+    PING = "ping"
+    TELNET = "telnet"
+    SSH = "ssh"
+    SNMP = "snmp"
+    WEB = "web"
+    SSL = "ssl"
+    IDENT_RESET = "ident-reset"
+
+
+ALL_MANAGEMENT = frozenset(ManagementService) - {ManagementService.IDENT_RESET}
+"""What `set interface X manage` without a service turns on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """One interface.
+
+    `zone` is "Null" when unbound. `address` keeps its host part; None for none. `unnumbered` names the interface whose
+    address a tunnel interface borrows. `manage` None means the default of the zone: all services in Trust and MGT,
+    none elsewhere. `mtu` 0 means the default of the kind. `link_down` is `phy link-down`.
+    """
+
+    name: str
+    kind: InterfaceKind
+    zone: str = "Null"
+    address: Prefix | None = None
+    unnumbered: str | None = None
+    mode: InterfaceMode = InterfaceMode.ROUTE
+    manageable: bool = True
+    manage: frozenset[ManagementService] | None = None
+    manage_ip: int | None = None
+    mtu: int = 0
+    link_down: bool = False
+    description: str = ""
+
+
+def management_services(interface: Interface) -> frozenset[ManagementService]:
+    """The services in force on an interface, its zone's default included."""
+    if interface.manage is not None:
+        return interface.manage
+    return ALL_MANAGEMENT if interface.zone in {"Trust", "MGT", "V1-Trust"} else frozenset()

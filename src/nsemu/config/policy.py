@@ -1,0 +1,50 @@
+"""Policies as configured (`set policy …`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+GLOBAL_ZONE = "Global"
+
+ZonePair = tuple[str, str]
+"""(from zone, to zone)."""
+
+
+class PolicyAction(Enum):
+    """What a policy does; the value is the CLI word. A tunnel policy permits into its VPN (B140)."""
+
+    PERMIT = "permit"
+    DENY = "deny"
+    REJECT = "reject"
+    TUNNEL = "tunnel"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """One policy. Members are names: addresses and address groups of the zones, services and service groups.
+
+    `vpn` is set for the action TUNNEL alone. `pair` is the ID of the policy of the opposite direction on the same VPN.
+    """
+
+    id: int
+    from_zone: str
+    to_zone: str
+    sources: tuple[str, ...]
+    destinations: tuple[str, ...]
+    services: tuple[str, ...]
+    action: PolicyAction
+    name: str = ""
+    vpn: str | None = None
+    pair: int | None = None
+    log: bool = False
+    log_init: bool = False
+    count: bool = False
+    enabled: bool = True
+    source_negate: bool = False
+    destination_negate: bool = False
+
+    @property
+    def zones(self) -> ZonePair:
+        """The list the policy is in."""
+        return (self.from_zone, self.to_zone)

@@ -1,0 +1,41 @@
+"""System-wide settings: names, clock, console, admins, flow switches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+DEFAULT_ADMIN = "netscreen"
+
+
+@dataclass(frozen=True, slots=True)
+class AdminUser:
+    """An administrator other than the root one. `privilege` is "all" or "read-only"."""
+
+    name: str
+    password: str
+    privilege: str = "read-only"
+
+
+@dataclass(frozen=True, slots=True)
+class SystemSettings:
+    """Host name, clock and console. `timezone` in hours east of UTC; `console_timeout` in minutes, 0 for never."""
+
+    hostname: str
+    domain: str = ""
+    timezone: int = 0
+    console_page: int = 20
+    console_timeout: int = 10
+    admin_name: str = DEFAULT_ADMIN
+    admin_password: str = DEFAULT_ADMIN
+    default_permit_all: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FlowSettings:
+    """`set flow …`. `tcp_mss` is the MSS for traffic into tunnels, `all_tcp_mss` for all; 0 for none."""
+
+    tcp_syn_check: bool = True
+    tcp_syn_check_in_tunnel: bool = True
+    tcp_seq_check: bool = True
+    tcp_mss: int = 1350
+    all_tcp_mss: int = 0
