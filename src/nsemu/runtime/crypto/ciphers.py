@@ -24,7 +24,8 @@ try:
 except ImportError:  # cryptography before 43
     from cryptography.hazmat.primitives.ciphers.algorithms import TripleDES
 
-Update = Callable[[bytes], bytes]
+Octets = bytes | bytearray | memoryview
+Update = Callable[[Octets], bytes]
 
 _BATCH: Final = 64  # blocks drawn at once: one call to the cipher, about a kilobyte
 

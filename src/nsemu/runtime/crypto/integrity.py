@@ -21,7 +21,7 @@ _OPAD: Final = bytes(octet ^ 0x5C for octet in range(256))
 class HashState(Protocol):
     """What `hashlib` gives: a running hash."""
 
-    def update(self, data: bytes, /) -> None:
+    def update(self, data: bytes | bytearray | memoryview, /) -> None:
         """Take more data."""
 
     def digest(self) -> bytes:
