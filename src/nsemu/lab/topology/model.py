@@ -1,0 +1,160 @@
+"""What a topology file says, once it is known to be right. Frozen data; no YAML, no checks, nothing that runs.
+
+Times are virtual nanoseconds, rates bits per second, IPv4 addresses ints (prefixes keep their host bits).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, Final
+
+from nsemu.lab.topology.errors import Problem
+from nsemu.sim.scheduler import Duration
+from nsemu.wire.address import Prefix
+
+DEFAULT_PLATFORM: Final = "ns208"
+DEFAULT_MTU: Final = 1500
+DEFAULT_SEED: Final = 1
+
+SERVICE_PORTS: Final[Mapping[str, int]] = {
+    "http": 80,
+    "ftp": 21,
+    "telnet": 23,
+    "smtp": 25,
+    "pop3": 110,
+    "ident": 113,
+    "echo": 7,
+}
+"""The services a host can offer, with their well-known ports (IANA)."""
+
+LAB_COMMANDS: Final = frozenset(
+    {
+        "advance", "capture", "console", "exit", "graph", "help", "inspect", "link", "nodes", "pause", "quit", "rate",
+        "resume", "run", "save", "trace", "validate",
+    }
+)  # fmt: skip
+"""First words of the lab shell; `NODE COMMAND` would be ambiguous if a node had such a name."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSpec:
+    """Base of all nodes. `kind` is the word in the file."""
+
+    kind: ClassVar[str] = ""
+    name: str
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ScreenosSpec(NodeSpec):
+    """A security device. Its start-up configuration is the file's lines, then the inline `config` lines."""
+
+    kind: ClassVar[str] = "screenos"
+    platform: str = DEFAULT_PLATFORM
+    startup_config: Path | None = None
+    config: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RouteSpec:
+    """A static route of a host or router: the network `to` by the next hop `via`."""
+
+    to: Prefix
+    via: int
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSpec:
+    """A server on a host; `name` is a key of SERVICE_PORTS."""
+
+    name: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostSpec(NodeSpec):
+    """A workstation or server with one interface, eth0. `users` maps account names to passwords (FTP, POP3, Telnet)."""
+
+    kind: ClassVar[str] = "host"
+    address: Prefix
+    gateway: int | None = None
+    services: tuple[ServiceSpec, ...] = ()
+    users: Mapping[str, str] = field(default_factory=dict)
+    routes: tuple[RouteSpec, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RouterSpec(NodeSpec):
+    """A plain IPv4 router: its interfaces with their addresses, and its static routes."""
+
+    kind: ClassVar[str] = "router"
+    interfaces: Mapping[str, Prefix] = field(default_factory=dict)
+    routes: tuple[RouteSpec, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchSpec(NodeSpec):
+    """A learning Ethernet switch; every endpoint that names it is one more port."""
+
+    kind: ClassVar[str] = "switch"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Endpoint:
+    """One end of a link."""
+
+    node: str
+    interface: str
+
+    def __str__(self) -> str:
+        return f"{self.node}:{self.interface}"
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSpec:
+    """A cable. `delay` and `jitter` are one way; `loss` is a fraction from 0 to 1; `rate` None means unlimited."""
+
+    endpoints: tuple[Endpoint, Endpoint]
+    delay: Duration = 0
+    jitter: Duration = 0
+    loss: float = 0.0
+    rate: int | None = None
+    mtu: int = DEFAULT_MTU
+    down: bool = False
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationSpec:
+    """One check: wait, run the commands on the node, then look at what they printed.
+
+    The check holds when `match` is found in the output and `not_match` is not (None: not asked). Both are compiled
+    with re.MULTILINE. `node` is empty and `commands` too for a block that only waits.
+    """
+
+    name: str
+    description: str = ""
+    node: str = ""
+    commands: tuple[str, ...] = ()
+    match: re.Pattern[str] | None = None
+    not_match: re.Pattern[str] | None = None
+    wait: Duration = 0
+    pass_text: str = ""
+    fail_text: str = ""
+    level: str = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """A whole file. Nodes are in the order of the file; `warnings` are what the loader found odd."""
+
+    name: str
+    seed: int
+    nodes: Mapping[str, NodeSpec]
+    links: tuple[LinkSpec, ...]
+    validations: tuple[ValidationSpec, ...]
+    path: Path
+    warnings: tuple[Problem, ...] = ()
