@@ -13,8 +13,8 @@ from nsemu.wire.checksum import checksum, ones_complement_sum, pseudo_header_sum
 from nsemu.wire.errors import MalformedPacket
 
 PROTOCOL: Final = 6
-HEADER_SIZE: Final = 20
-MAXIMUM_OPTIONS: Final = 40
+HEADER_LENGTH: Final = 20
+MAXIMUM_OPTIONS_LENGTH: Final = 40
 
 FIN: Final = 0x01
 SYN: Final = 0x02
@@ -86,8 +86,8 @@ class TcpOptions:
         parts.extend(self.unknown)
         octets = b"".join(bytes([kind, len(body) + 2]) + body for kind, body in parts)
         octets += bytes(-len(octets) % 4)
-        if len(octets) > MAXIMUM_OPTIONS:
-            raise ValueError(f"TCP options take {len(octets)} octets, {MAXIMUM_OPTIONS} fit")
+        if len(octets) > MAXIMUM_OPTIONS_LENGTH:
+            raise ValueError(f"TCP options take {len(octets)} octets, {MAXIMUM_OPTIONS_LENGTH} fit")
         return octets
 
 
@@ -140,12 +140,12 @@ class TcpSegment:
     def parse(cls, data: bytes | bytearray | memoryview, source: int, destination: int) -> TcpSegment:
         """IPv4 payload → segment; checks the checksum with the two addresses. Raises MalformedPacket."""
         size = len(data)
-        if size < HEADER_SIZE:
-            raise MalformedPacket(f"TCP header needs {HEADER_SIZE} octets, got {size}")
+        if size < HEADER_LENGTH:
+            raise MalformedPacket(f"TCP header needs {HEADER_LENGTH} octets, got {size}")
         fields = _HEADER.unpack_from(data)
-        header_size = (fields[4] >> 4) * 4
-        if not HEADER_SIZE <= header_size <= size:
-            raise MalformedPacket(f"TCP data offset {header_size} in a segment of {size} octets")
+        header_length = (fields[4] >> 4) * 4
+        if not HEADER_LENGTH <= header_length <= size:
+            raise MalformedPacket(f"TCP data offset {header_length} in a segment of {size} octets")
         if ones_complement_sum(data, pseudo_header_sum(source, destination, PROTOCOL, size)) != 0xFFFF:
             raise MalformedPacket("TCP checksum is wrong")
         return cls(
@@ -156,14 +156,14 @@ class TcpSegment:
             flags=fields[5],
             window=fields[6],
             urgent=fields[8],
-            options=TcpOptions.parse(bytes(data[HEADER_SIZE:header_size])),
-            payload=bytes(data[header_size:]),
+            options=TcpOptions.parse(bytes(data[HEADER_LENGTH:header_length])),
+            payload=bytes(data[header_length:]),
         )
 
     def build(self, source: int, destination: int) -> bytes:
         """Segment → IPv4 payload with its checksum for the two addresses."""
         options = self.options.build()
-        octets = bytearray(HEADER_SIZE)
+        octets = bytearray(HEADER_LENGTH)
         _HEADER.pack_into(
             octets,
             0,
@@ -171,7 +171,7 @@ class TcpSegment:
             self.destination_port,
             self.sequence,
             self.acknowledgment,
-            (HEADER_SIZE + len(options)) << 2,
+            (HEADER_LENGTH + len(options)) << 2,
             self.flags,
             self.window,
             0,
@@ -191,3 +191,14 @@ class TcpSegment:
     def __str__(self) -> str:
         names = "+".join(name for bit, name in _FLAG_NAMES if self.flags & bit) or "none"
         return f"{self.source_port} > {self.destination_port} {names} seq {self.sequence} ack {self.acknowledgment}"
+
+
+def parse_quoted_start(data: bytes | memoryview) -> tuple[int, int, int]:
+    """The 8 octets that an ICMP error quotes → source port, destination port, sequence. Raises MalformedPacket."""
+    if len(data) < 8:
+        raise MalformedPacket(f"quoted TCP header of {len(data)} octets, needs 8")
+    return (
+        int.from_bytes(data[:2], "big"),
+        int.from_bytes(data[2:4], "big"),
+        int.from_bytes(data[4:8], "big"),
+    )
