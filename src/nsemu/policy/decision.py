@@ -1,0 +1,78 @@
+"""What policy lookup takes and gives: the traffic in question, run-time policies, decisions."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+
+from nsemu.config.policy import Policy, PolicyAction
+from nsemu.config.service import Service
+
+
+class Traffic(NamedTuple):
+    """The five numbers a policy looks at.
+
+    For ICMP the last two are the type and the code of the message; for protocols without ports they are 0.
+    """
+
+    source: int
+    destination: int
+    protocol: int
+    source_port_or_type: int = 0
+    destination_port_or_code: int = 0
+
+
+class PolicyCounters:
+    """What one policy has let through or stopped. The flow counts; the numbers outlive changes of the policy."""
+
+    __slots__ = ("hits", "octets", "packets")
+
+    def __init__(self) -> None:
+        self.hits = 0
+        self.octets = 0
+        self.packets = 0
+
+
+class PolicyRun:
+    """A policy at work: the record as configured, and its counters.
+
+    The object is the same as long as the record is; a changed record gets a new one with the same `counters`.
+    """
+
+    __slots__ = ("counters", "id", "policy")
+
+    def __init__(self, policy: Policy, counters: PolicyCounters | None = None) -> None:
+        self.id = policy.id
+        self.policy = policy
+        self.counters = counters if counters is not None else PolicyCounters()
+
+
+class Match(NamedTuple):
+    """The policy that matched, and which of its services did."""
+
+    run: PolicyRun
+    service: Service
+
+
+class Reason(Enum):
+    """On what ground a decision was made; the value is for traces."""
+
+    POLICY = "policy"
+    DEFAULT_DENY = "default deny"
+    DEFAULT_PERMIT = "default permit-all"
+    INTRAZONE_PERMIT = "intrazone traffic, blocking off"
+    INTRAZONE_BLOCK = "intrazone blocking"
+
+
+class Decision(NamedTuple):
+    """The outcome of a policy lookup. `policy` and `service` are None when no policy matched."""
+
+    verdict: PolicyAction
+    reason: Reason
+    policy: PolicyRun | None = None
+    service: Service | None = None
+
+    @property
+    def subject(self) -> tuple[str, int] | None:
+        """("policy", id) for traces."""
+        return ("policy", self.policy.id) if self.policy is not None else None
