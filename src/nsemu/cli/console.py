@@ -1,0 +1,167 @@
+"""The `device->` console: reads a line, runs it, and says what it has to say. It knows no terminal and no clock.
+
+A driver (terminal, batch run, lab shell) takes the dialogue that `execute` returns and plays it.
+"""
+
+from __future__ import annotations
+
+from nsemu.cli.context import Context, DeviceAccess
+from nsemu.cli.dialogue import Dialogue, Question
+from nsemu.cli.grammar.errors import CommandError
+from nsemu.cli.grammar.help import complete, help_rows, help_text
+from nsemu.cli.grammar.nodes import Command, Leave, Setting
+from nsemu.cli.grammar.parse import Parsed
+from nsemu.cli.grammar.words import Word, split_words
+from nsemu.cli.interpreter import Interpreter, Shell
+from nsemu.cli.output import FILTER_ROOT, LineFilter, filtered, paged, split_at_pipe
+from nsemu.config.editor import Editor
+from nsemu.config.errors import ConfigError
+
+SAVE_QUESTION = Question("Configuration modified, save? [y]/n ", "y")
+READ_ONLY = "read-only"
+_BAR = ("|", "match output")
+
+
+class Console:
+    """One administrator's session on one device.
+
+    `interactive` turns the pager on. `refused` tells whether the last line was not accepted; `modified` whether
+    something was set since the last save; `closed` whether the administrator has left.
+    """
+
+    def __init__(
+        self, device: DeviceAccess, shell: Shell, *, interactive: bool = False, privilege: str = "all"
+    ) -> None:
+        self.device = device
+        self.interactive = interactive
+        self.privilege = privilege
+        self.history: list[str] = []
+        self.refused = False
+        self.modified = False
+        self.closed = False
+        self._interpreter = Interpreter(shell)
+
+    @property
+    def prompt(self) -> str:
+        """`HOST-> `, `HOST(trust-vr)-> ` (screenos-cli §4.1)."""
+        word = self._interpreter.prompt_word
+        return f"{self.device.config.system.hostname}{f'({word})' if word else ''}-> "
+
+    def execute(self, line: str) -> Dialogue:
+        """Run one line; the outcome is in `refused` when the dialogue has ended."""
+        dialogue = self._execute(line)
+        if not self.interactive:
+            return dialogue
+        return paged(dialogue, lambda: self.device.config.system.console_page)
+
+    def _execute(self, line: str) -> Dialogue:
+        self.refused = False
+        line = line.rstrip("\r\n")
+        if line.strip(" \t"):
+            self.history.append(line)
+        if asks_for_help(line):
+            yield self.help(line.rstrip(" \t")[:-1])
+            return
+        indent = len(self.prompt)
+        try:
+            words, after_bar = split_at_pipe(split_words(line))
+            if not words and after_bar is None:
+                return
+            parsed = self._interpreter.read(words, self.device.config)
+            line_filter = self._line_filter(parsed, after_bar)
+        except CommandError as error:
+            self.refused = True
+            yield error.marker(indent) + "\n"
+            return
+        dialogue = self._run(parsed)
+        yield from dialogue if line_filter is None else filtered(dialogue, line_filter)
+
+    def _line_filter(self, parsed: Parsed, words: list[Word] | None) -> LineFilter | None:
+        if words is None:
+            return None
+        if parsed.keywords[0] != "get":
+            bar = words[0].column - 1 if words else 0
+            raise CommandError("only get commands take an output filter", bar, 1, last=False)
+        return LineFilter.read(words, self.device.config)
+
+    def _run(self, parsed: Parsed) -> Dialogue:
+        leaf = parsed.leaf
+        if isinstance(leaf, Leave):
+            yield from self._leave()
+            return
+        if self.privilege == READ_ONLY and (not isinstance(leaf, Command) or leaf.privileged):
+            self.refused = True
+            yield f"Read-only administrators cannot {' '.join(parsed.keywords[:2])}\n"
+            return
+        try:
+            if isinstance(leaf, Command):
+                result = leaf.run(Context(self.device, self), parsed.arguments)
+                yield from (result,) if isinstance(result, str) else result
+            else:
+                yield from self._set(parsed)
+        except ConfigError as error:
+            self.refused = True
+            yield f"{error}\n"
+
+    def _set(self, parsed: Parsed) -> Dialogue:
+        editor = Editor(self.device.config)
+        answer = self._interpreter.apply(parsed, editor)
+        if editor.changed:
+            self.device.commit(editor.finish())
+        # screenos-cli §4.5: any set or unset counts, even one that changes nothing.
+        self.modified = self.modified or isinstance(parsed.leaf, Setting)
+        if answer:
+            yield f"{answer}\n"
+
+    def _leave(self) -> Dialogue:
+        if self._interpreter.leave():
+            return
+        if self.modified and (yield SAVE_QUESTION) == "y":
+            yield from self._execute("save")
+        self.closed = True
+
+    def help(self, text: str) -> str:
+        """What `?` shows after `text`: what may come next, or the marker under what is wrong so far."""
+        try:
+            words, partial, after_bar = self._unfinished(text)
+            root = FILTER_ROOT if after_bar else self._interpreter.graph.root
+            rows = help_rows(root, words, partial, self.device.config, {} if after_bar else self._interpreter.known)
+            if not rows:
+                column = len(text) - len(partial)
+                raise CommandError(f"unknown keyword {partial}", column, len(partial))
+        except CommandError as error:
+            return error.marker(len(self.prompt)) + "\n"
+        if not after_bar and rows[0][0] == "<return>" and self._is_get(words):
+            rows.append(_BAR)
+        return help_text(rows)
+
+    def complete(self, text: str) -> list[str]:
+        """What the last word of `text` can become; nothing when what comes before it is wrong."""
+        try:
+            words, partial, after_bar = self._unfinished(text)
+            root = FILTER_ROOT if after_bar else self._interpreter.graph.root
+            return complete(root, words, partial, self.device.config, {} if after_bar else self._interpreter.known)
+        except CommandError:
+            return []
+
+    def _unfinished(self, text: str) -> tuple[list[Word], str, bool]:
+        """The finished words of a line being typed, the text of the unfinished one, and whether a bar was passed."""
+        if text.count('"') % 2:
+            start = text.rindex('"')
+            words, partial = split_words(text[:start]), text[start:]
+        else:
+            words, partial = split_words(text), ""
+            if words and not text.endswith((" ", "\t")):
+                last = words.pop()
+                partial = text[last.column : last.end]
+        before, after = split_at_pipe(words)
+        return (before, partial, False) if after is None else (after, partial, True)
+
+    def _is_get(self, words: list[Word]) -> bool:
+        first = words[0].text.lower() if words else ""
+        return bool(first) and "get".startswith(first)
+
+
+def asks_for_help(line: str) -> bool:
+    """Whether a whole line is a request for help: it ends in `?` outside quotes."""
+    return line.rstrip(" \t").endswith("?") and line.count('"') % 2 == 0

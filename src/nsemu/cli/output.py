@@ -1,0 +1,101 @@
+"""What happens to the text of a command on its way out: the `| include` filter and the pager."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from nsemu.cli.dialogue import MORE, Dialogue
+from nsemu.cli.grammar.graph import Graph, Position
+from nsemu.cli.grammar.nodes import Setting, argument, choice, flag, repeat, sequence
+from nsemu.cli.grammar.parse import parse
+from nsemu.cli.grammar.types import Reading, TextType
+from nsemu.cli.grammar.words import LONGEST_LINE, Word
+
+_MATCH = Setting("output filter", set=lambda _editor, _arguments: None)
+_TEXT = repeat("text", argument("text", TextType(LONGEST_LINE), "text to look for"), 64)
+_FILTER = Graph(
+    sequence(
+        choice(
+            flag("include", "show the lines with a text", "keep", True),
+            flag("exclude", "show the lines without a text", "keep", False),
+        ),
+        _TEXT,
+        _MATCH,
+    )
+)
+_LINES = re.compile("[^\n]*\n|[^\n]+")
+FILTER_ROOT: Position = _FILTER.root
+"""What may follow `|` (screenos-cli §1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineFilter:
+    """Keeps the lines with a text, or those without it. The case counts."""
+
+    text: str
+    keep: bool
+
+    @classmethod
+    def read(cls, words: Sequence[Word], config: Reading) -> LineFilter:
+        """From the words after `|`. Raises CommandError."""
+        arguments = parse(FILTER_ROOT, words, config).arguments
+        return cls(" ".join(arguments["text"]), arguments["keep"])
+
+    def keeps(self, line: str) -> bool:
+        """Whether a line is shown."""
+        return (self.text in line) is self.keep
+
+
+def split_at_pipe(words: Sequence[Word]) -> tuple[list[Word], list[Word] | None]:
+    """The words before `|` and those after it, None when there is none. The bar may touch the word after it."""
+    for index, word in enumerate(words):
+        if not word.quoted and word.text.startswith("|"):
+            glued = [Word(word.text[1:], word.column + 1, word.width - 1)] if len(word.text) > 1 else []
+            return list(words[:index]), glued + list(words[index + 1 :])
+    return list(words), None
+
+
+def filtered(dialogue: Dialogue, line_filter: LineFilter) -> Dialogue:
+    """The dialogue with the filter on its lines; waits and questions pass."""
+    rest, reply = "", None
+    while True:
+        try:
+            item = dialogue.send(reply)
+        except StopIteration:
+            if rest and line_filter.keeps(rest):
+                yield rest + "\n"
+            return
+        reply = None
+        if not isinstance(item, str):
+            reply = yield item
+            continue
+        *lines, rest = (rest + item).split("\n")
+        kept = "".join(f"{line}\n" for line in lines if line_filter.keeps(line))
+        if kept:
+            yield kept
+
+
+def paged(dialogue: Dialogue, page: Callable[[], int]) -> Dialogue:
+    """The dialogue with a question after each page of lines; `page()` 0 or less asks nothing."""
+    shown, size, reply = 0, page(), None
+    while True:
+        try:
+            item = dialogue.send(reply)
+        except StopIteration:
+            return
+        reply = None
+        if not isinstance(item, str):
+            reply = yield item
+            shown = 0
+            continue
+        for line in _LINES.findall(item) if size > 0 else [item]:
+            if size > 0 and shown >= size:
+                answer = yield MORE
+                if answer == "q":
+                    dialogue.close()
+                    return
+                shown = size - 1 if answer in ("\r", "\n") else 0
+            yield line
+            shown += line.endswith("\n")
