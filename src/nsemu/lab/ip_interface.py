@@ -144,6 +144,7 @@ class IpInterface:
         for waiting in queue:
             if waiting.trace is not None:
                 waiting.trace.add(Lost(f"no ARP reply from {format_ipv4(address)} on {self.name}"))
+        for waiting in queue:
             self._owner.unresolved(waiting, self)
 
     def _overflow(self, waiting: Waiting) -> None:
