@@ -15,8 +15,8 @@ from nsemu.sim.scheduler import SECOND, Duration, Instant, Scheduler, Timer
 LIFETIME: Final[Duration] = 300 * SECOND
 RETRY_INTERVAL: Final[Duration] = 1 * SECOND
 ATTEMPTS: Final = 3
-QUEUE_LIMIT: Final = 32
-"""Packets that wait for one address; the oldest goes when another comes."""
+QUEUE_LIMIT: Final = 64
+"""Packets that wait for one address, room for the fragments of the longest; the oldest goes when another comes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,8 @@ from typing import Final
 from nsemu.lab.arguments import Option, address, number, parse_arguments, seconds
 from nsemu.lab.icmp_layer import EchoReply, IcmpError
 from nsemu.lab.ip_stack import IpStack, SendResult
-from nsemu.lab.ping import format_rtt
 from nsemu.lab.udp_layer import UdpReceived, UdpSocket
-from nsemu.sim.scheduler import SECOND, Duration, Instant
+from nsemu.sim.scheduler import MICROSECOND, SECOND, Duration, Instant
 from nsemu.sim.wait import Progress, Wait
 from nsemu.wire import icmp
 from nsemu.wire.address import format_ipv4
@@ -195,7 +194,8 @@ def format_hop(hop: HopAnswers, *, numeric: bool) -> str:
             last = answer.source
             text = format_ipv4(last)
             parts.append(f" {text}" if numeric else f" {text} ({text})")
-        parts.append(f"  {format_rtt(answer.rtt)} ms")
+        micro = answer.rtt // MICROSECOND
+        parts.append(f"  {micro // 1000}.{micro % 1000:03} ms")
         if answer.mark:
             parts.append(f" {answer.mark}")
     return "".join(parts) + "\n"
