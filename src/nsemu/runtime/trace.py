@@ -56,13 +56,17 @@ class Hop:
 
 
 class PacketTrace:
-    """The story of one packet and of its answer. Travels with the packet across links and through tunnels."""
+    """The story of one packet and of its answer. Travels with the packet across links and through tunnels.
 
-    __slots__ = ("hops", "returning")
+    One that does not travel ends at the node that began it (a device's `debug flow basic`).
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("hops", "returning", "travels")
+
+    def __init__(self, travels: bool = True) -> None:
         self.hops: list[Hop] = []
         self.returning = False
+        self.travels = travels
 
     def enter(self, node: str, at: Instant, interface: str, summary: str = "") -> Hop:
         """Begin a hop; steps added from now on belong to it."""

@@ -1,0 +1,188 @@
+"""Acting on decisions: one function for the first packet of a session and for all later ones.
+
+TTL, address rewriting, checksums, ESP, fragmentation and the way to the wire are here and nowhere else. This is the
+fast path: it is written flat on purpose.
+"""
+
+from __future__ import annotations
+
+from nsemu.flow.icmp_errors import send_fragmentation_needed, send_time_exceeded
+from nsemu.flow.neighbors import Neighbor
+from nsemu.flow.packet import ICMP, TCP, Packet
+from nsemu.flow.session import SYN, FlowTuple, Wing
+from nsemu.flow.state import FlowState
+from nsemu.flow.steps import Dropped, EspSeal, Fragmented, NextHop, Sent, Translated
+from nsemu.flow.tcp_mss import clamp_mss
+from nsemu.flow.tunnels import TunnelPath
+from nsemu.ipsec.sa import IpsecFailure
+from nsemu.routing.resolve import resolve
+from nsemu.runtime.drop import DropReason
+from nsemu.runtime.interface import RunInterface
+from nsemu.runtime.trace import PacketTrace
+from nsemu.wire.ipv4 import FragmentationNeeded, fragment
+
+_SEAL_FAILURES = {
+    IpsecFailure.EXHAUSTED: DropReason.SEQUENCE_EXHAUSTED,
+    IpsecFailure.EXPIRED: DropReason.SA_INACTIVE,
+    IpsecFailure.TOO_LONG: DropReason.FRAGMENTATION_NEEDED,
+}
+
+
+def forward(state: FlowState, packet: Packet, wing: Wing) -> None:
+    """Send a packet of a session on its way."""
+    ttl = packet.ttl
+    if ttl <= 1:
+        drop(packet, "forward", DropReason.TTL_EXPIRED)
+        send_time_exceeded(state, packet)
+        return
+    session = wing.session
+    session.last_seen = state.scheduler.now
+    data = packet.data
+    wing.packets += 1
+    wing.octets += len(data)
+    protocol = packet.protocol
+    if protocol == TCP:
+        session.observe_tcp(data[packet.header_length + 13], wing.forward)
+
+    out = bytearray(data)
+    out[8] = ttl - 1
+    # RFC 1141: the word of TTL and protocol fell by 0x0100.
+    total = (out[10] << 8 | out[11]) + 0x100
+    if total > 0xFFFF:
+        total -= 0xFFFF
+    out[10] = total >> 8
+    out[11] = total & 255
+    rewrite = wing.rewrite
+    if rewrite is not None:
+        rewrite.apply(out, packet.header_length, protocol)
+    if protocol == TCP and out[packet.header_length + 13] & SYN:
+        clamp_mss(out, packet.header_length, _mss_limit(state, wing))
+    if packet.trace is not None:
+        _trace_addresses(packet.trace, wing.flow if rewrite is None else rewrite.after, protocol)
+    path = wing.tunnel_out
+    if path is not None:
+        send_into_tunnel(state, path, out, packet)
+        return
+    neighbor = wing.neighbor
+    if neighbor is None or len(out) > wing.egress.mtu:
+        send_clear(state, wing.egress, neighbor, out, packet)
+        return
+    trace = packet.trace
+    header = neighbor.header
+    if header is not None and trace is None and neighbor.expires > session.last_seen:
+        state.upcalls.send_frame(neighbor.interface, header + out, None)
+        return
+    send_to_neighbor(state, neighbor, bytes(out), trace)
+
+
+def _mss_limit(state: FlowState, wing: Wing) -> int:
+    flow = state.config.flow
+    if wing.tunnel_out is not None or wing.tunnel_in is not None:
+        return flow.tcp_mss or flow.all_tcp_mss
+    return flow.all_tcp_mss
+
+
+def _trace_addresses(trace: PacketTrace, flow: FlowTuple, protocol: int) -> None:
+    source, destination, source_port, destination_port = flow
+    if protocol == ICMP:
+        source_port = destination_port = 0
+    trace.add(Translated(source, source_port, destination, destination_port))
+
+
+def send_clear(
+    state: FlowState, egress: RunInterface, neighbor: Neighbor | None, out: bytes | bytearray, packet: Packet
+) -> None:
+    """Send a packet out in clear, cut to the MTU of its egress interface."""
+    if neighbor is None or not egress.carrier:
+        drop(packet, "egress", DropReason.LINK_DOWN, egress.name)
+        return
+    if len(out) <= egress.mtu:
+        send_to_neighbor(state, neighbor, bytes(out), packet.trace)
+        return
+    try:
+        pieces = fragment(bytes(out), egress.mtu)
+    except FragmentationNeeded:
+        drop(packet, "egress", DropReason.FRAGMENTATION_NEEDED, f"{len(out)} octets, MTU {egress.mtu}")
+        send_fragmentation_needed(state, packet, egress.mtu)
+        return
+    if packet.trace is not None:
+        packet.trace.add(Fragmented(egress.mtu, len(pieces)))
+    for piece in pieces:
+        send_to_neighbor(state, neighbor, piece, packet.trace)
+
+
+def send_into_tunnel(state: FlowState, path: TunnelPath, inner: bytes | bytearray, packet: Packet) -> None:
+    """Protect a packet and send it to the remote gateway (B017, B156, B157)."""
+    tunnel = path.tunnel
+    sa = tunnel.outbound
+    if sa is None:
+        drop(packet, "tunnel", DropReason.SA_INACTIVE, path.vpn, ("vpn", path.vpn))
+        state.upcalls.acquire(path)
+        return
+    outer = sa.seal(inner)
+    if isinstance(outer, IpsecFailure):
+        drop(packet, "tunnel", _SEAL_FAILURES[outer], path.vpn, ("vpn", path.vpn))
+        if outer is not IpsecFailure.TOO_LONG:
+            state.upcalls.soft_lifetime(path)
+        return
+    sa.last_used = state.scheduler.now
+    if sa.soft_expired:
+        state.upcalls.soft_lifetime(path)
+    trace = packet.trace
+    if trace is not None:
+        settings = tunnel.settings
+        sizes = (len(inner), len(outer))
+        ends = (settings.local, settings.peer)
+        trace.add(EspSeal(tunnel.identifier, path.vpn, sa.spi, sa.sequence, *ends, tunnel.label, *sizes))
+    if path.generation != state.generation and not _find_outer_way(state, path, packet):
+        return
+    neighbor, egress = path.neighbor, path.egress
+    if neighbor is None or egress is None:
+        drop(packet, "egress", DropReason.NO_ROUTE, path.vpn)
+        return
+    if len(outer) <= egress.mtu:
+        header = neighbor.header
+        if header is not None and trace is None and neighbor.expires > sa.last_used:
+            state.upcalls.send_frame(egress, header + outer, None)
+            return
+        send_to_neighbor(state, neighbor, outer, trace)
+        return
+    sa.fragments += 1
+    send_clear(state, egress, neighbor, outer, packet)
+
+
+def _find_outer_way(state: FlowState, path: TunnelPath, packet: Packet) -> bool:
+    """Route the outer packet in the virtual router of the outgoing interface."""
+    path.neighbor = path.egress = None
+    peer = path.tunnel.settings.peer
+    resolution = resolve(state.routes, path.outgoing.vrouter, peer)
+    egress = state.interfaces.get(resolution.entry.interface or "") if resolution is not None else None
+    if resolution is None or egress is None or resolution.entry.discards or egress.is_tunnel:
+        drop(packet, "egress", DropReason.NO_ROUTE, f"no route to the gateway of {path.vpn}", ("vpn", path.vpn))
+        return False
+    path.egress = egress
+    path.neighbor = state.neighbors.neighbor(egress, resolution.entry.next_hop(peer))
+    path.generation = state.generation
+    return True
+
+
+def send_to_neighbor(state: FlowState, neighbor: Neighbor, packet: bytes, trace: PacketTrace | None) -> None:
+    """Hand a packet that fits to its next hop, or let it wait for ARP."""
+    egress = neighbor.interface
+    if not egress.carrier:
+        egress.counters.drop(DropReason.LINK_DOWN)
+        if trace is not None:
+            trace.add(Dropped("egress", DropReason.LINK_DOWN, egress.name))
+        return
+    if trace is not None:
+        resolved = neighbor.header is not None
+        trace.add(NextHop(egress.name, neighbor.address, resolved))
+        trace.add(Sent(egress.name, neighbor.mac.hex(), len(packet)))
+    state.neighbors.send(neighbor, packet, trace)
+
+
+def drop(packet: Packet, stage: str, reason: DropReason, detail: str = "", subject: tuple[object, ...] = ()) -> None:
+    """The only way to drop a packet: count it, and end its trace."""
+    packet.ingress.counters.drop(reason)
+    if packet.trace is not None:
+        packet.trace.add(Dropped(stage, reason, detail, subject))

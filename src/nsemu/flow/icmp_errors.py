@@ -1,0 +1,131 @@
+"""ICMP errors: those the device sends (RFC 792, RFC 1812 §4.3), and those that belong to a session it forwards."""
+
+from __future__ import annotations
+
+from nsemu.flow.originate import originate
+from nsemu.flow.packet import ICMP, TCP, UDP, Packet
+from nsemu.flow.session import Wing, session_key
+from nsemu.flow.state import FlowState
+from nsemu.flow.tunnels import TunnelPath
+from nsemu.runtime.trace import PacketTrace
+from nsemu.wire import icmp
+from nsemu.wire.checksum import checksum
+from nsemu.wire.errors import MalformedPacket
+from nsemu.wire.icmp import IcmpMessage
+from nsemu.wire.ipv4 import PROTOCOL_ICMP, Ipv4Packet
+
+_ECHO_OPPOSITE = {8: 0, 0: 8}
+
+
+def send_time_exceeded(state: FlowState, packet: Packet) -> None:
+    """TTL exceeded in transit: how traceroute finds the device."""
+    _answer(state, packet, icmp.time_exceeded(icmp.TTL_EXCEEDED, packet.data))
+
+
+def send_fragmentation_needed(state: FlowState, packet: Packet, mtu: int) -> None:
+    """The packet must not be fragmented but should be (RFC 1191)."""
+    _answer(state, packet, icmp.destination_unreachable(icmp.FRAGMENTATION_NEEDED, packet.data, mtu))
+
+
+def send_unreachable(state: FlowState, packet: Packet, code: int) -> None:
+    """Destination unreachable with a code."""
+    _answer(state, packet, icmp.destination_unreachable(code, packet.data))
+
+
+def _answer(state: FlowState, packet: Packet, message: IcmpMessage) -> None:
+    try:
+        about = Ipv4Packet.parse(packet.data)
+    except MalformedPacket:
+        return
+    if icmp.may_be_answered_with_error(about):
+        reply(state, packet, PROTOCOL_ICMP, message.build(), own_address(packet))
+
+
+def own_address(packet: Packet) -> int:
+    """The address with which the device answers a packet: that of the interface it came in on; 0 to choose one."""
+    return packet.ingress.address
+
+
+def reply(state: FlowState, packet: Packet, protocol: int, payload: bytes, source: int) -> bool:
+    """Send an answer to the sender of a packet, the way it came if that was a policy-based tunnel."""
+    answer = Ipv4Packet(source, packet.source, protocol, payload, ttl=64, identification=state.next_identification())
+    trace: PacketTrace | None = packet.trace
+    if trace is not None:
+        trace.turn_around()
+    return originate(state, answer, packet.ingress.vrouter, trace, tunnel_of(state, packet))
+
+
+def tunnel_of(state: FlowState, packet: Packet) -> TunnelPath | None:
+    """The policy-based tunnel through which a packet came."""
+    if packet.tunnel is None:
+        return None
+    path = state.paths.get(packet.tunnel.identifier)
+    return path if path is not None and path.bound is None else None
+
+
+def related_wing(state: FlowState, packet: Packet) -> tuple[Wing, Ipv4Packet] | None:
+    """The wing along which an ICMP error travels, and the packet it is about; None when no session sent that one."""
+    try:
+        quoted = Ipv4Packet.parse_quote(packet.data[packet.header_length + 8 :])
+    except MalformedPacket:
+        return None
+    key = _key_of_reply(quoted)
+    tables = state.index(packet.ingress.vrouter).tables.get(quoted.protocol)
+    wing = tables.get(key) if tables is not None and key is not None else None
+    if wing is None or wing.tunnel_in is not packet.tunnel or wing.ingress.zone != packet.ingress.zone:
+        return None
+    return wing, quoted
+
+
+def translate_error(packet: Packet, wing: Wing, quoted: Ipv4Packet) -> bytes:
+    """The error as it goes on along `wing`: to the translated destination, quoting the packet as its sender sent it."""
+    head = packet.data[: packet.header_length]
+    message = packet.data[packet.header_length : packet.header_length + 8]
+    destination = packet.destination
+    quote = packet.data[packet.header_length + 8 :]
+    back = wing.opposite.rewrite
+    if wing.rewrite is not None and back is not None:
+        destination = wing.rewrite.after[1]
+        quote = _restore_quote(quote, quoted, back.before)
+    body = IcmpMessage(message[0], message[1], int.from_bytes(message[4:8], "big"), quote).build()
+    original = Ipv4Packet.parse(head[:2] + len(head + body).to_bytes(2, "big") + head[4:] + body)
+    return Ipv4Packet(
+        original.source,
+        destination,
+        PROTOCOL_ICMP,
+        body,
+        original.ttl,
+        original.tos,
+        original.identification,
+        df=original.df,
+        options=original.options,
+    ).build()
+
+
+def _key_of_reply(quoted: Ipv4Packet) -> bytes | None:
+    payload = quoted.payload
+    if quoted.fragment_offset or len(payload) < 8:
+        return None
+    if quoted.protocol in {TCP, UDP}:
+        ports = (int.from_bytes(payload[2:4], "big"), int.from_bytes(payload[:2], "big"))
+        return session_key((quoted.destination, quoted.source, *ports))
+    if quoted.protocol == ICMP and payload[0] in _ECHO_OPPOSITE:
+        identifier, sequence = int.from_bytes(payload[4:6], "big"), int.from_bytes(payload[6:8], "big")
+        ports = (identifier, sequence) if payload[0] == icmp.ECHO_REQUEST else (sequence, identifier)
+        return session_key((quoted.destination, quoted.source, *ports), _ECHO_OPPOSITE[payload[0]])
+    return session_key((quoted.destination, quoted.source, 0, 0))
+
+
+def _restore_quote(quote: bytes, quoted: Ipv4Packet, before: tuple[int, int, int, int]) -> bytes:
+    source, destination, source_port, destination_port = before
+    payload = quoted.payload
+    if quoted.protocol in {TCP, UDP}:
+        payload = source_port.to_bytes(2, "big") + destination_port.to_bytes(2, "big") + payload[4:]
+    elif quoted.protocol == ICMP and len(payload) >= 8:
+        payload = payload[:4] + destination_port.to_bytes(2, "big") + payload[6:]
+    length = quoted.header_length
+    restored = bytearray(quote[:length] + payload)
+    restored[12:20] = source.to_bytes(4, "big") + destination.to_bytes(4, "big")
+    restored[10:12] = b"\0\0"
+    restored[10:12] = checksum(bytes(restored[:length])).to_bytes(2, "big")
+    return bytes(restored)

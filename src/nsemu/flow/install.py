@@ -1,0 +1,182 @@
+"""From decisions to a session: both wings, ready for forwarding (the charter's "decide, then act")."""
+
+from __future__ import annotations
+
+from nsemu.flow.packet import ICMP, TCP
+from nsemu.flow.rewrite import Rewrite
+from nsemu.flow.session import HALF_OPEN_TIMEOUT, FlowTuple, Session, TcpState, Wing, session_key
+from nsemu.flow.setup import FlowSetup
+from nsemu.flow.stages.route import lookup_step
+from nsemu.flow.state import FlowState
+from nsemu.flow.steps import SessionCreated
+from nsemu.flow.tunnels import TunnelPath
+from nsemu.routing.resolve import resolve
+from nsemu.runtime.drop import DropReason
+from nsemu.runtime.interface import RunInterface
+from nsemu.sim.scheduler import SECOND
+from nsemu.wire.address import format_ipv4
+
+_ECHO_TYPES = {8: 0, 0: 8}
+
+
+def install(state: FlowState, setup: FlowSetup) -> Session | DropReason:
+    """Make, or renew, the session of a flow that all stages let pass."""
+    reverse = _reverse_way(state, setup)
+    if isinstance(reverse, DropReason):
+        return reverse
+    session = setup.renews
+    if session is None:
+        session = state.sessions.create(setup.protocol, state.scheduler.now)
+        if session is None:
+            _release(state, setup)
+            return DropReason.SESSION_LIMIT
+        _begin(state, setup, session)
+    else:
+        state.sessions.uninstall(session)
+    session.generation = state.generation
+    session.policy = setup.decision.policy if setup.decision is not None else None
+    _forward_wing(state, setup, session.forward)
+    _reverse_wing(state, setup, session.reverse, reverse)
+    state.sessions.install(session)
+    if setup.renews is None:
+        state.upcalls.session_created(session)
+    if setup.trace is not None:
+        seconds = session.service_timeout // SECOND
+        wings = (describe_wing(session.forward), describe_wing(session.reverse))
+        setup.add(SessionCreated(session.id, session.service, seconds, *wings))
+    return session
+
+
+def describe_wing(wing: Wing) -> str:
+    """`ethernet1:10.1.1.5/1024->10.2.2.5/80,6`."""
+    source, destination, source_port, destination_port = wing.flow
+    addresses = f"{format_ipv4(source)}/{source_port}->{format_ipv4(destination)}/{destination_port}"
+    return f"{wing.ingress.name}:{addresses},{wing.session.protocol}"
+
+
+def _begin(state: FlowState, setup: FlowSetup, session: Session) -> None:
+    session.icmp = setup.icmp
+    session.link_source = setup.link_source
+    matched = setup.decision.service if setup.decision is not None else None
+    named = state.services.identify(setup.traffic)
+    session.service = named.name if named is not None else ""
+    seconds = state.services.timeout_of(matched, setup.traffic)
+    session.service_timeout = session.timeout = seconds * SECOND
+    if setup.protocol == TCP:
+        session.tcp = TcpState()
+        session.timeout = HALF_OPEN_TIMEOUT
+    translated = setup.translated
+    if translated is not None:
+        port = translated[3] if setup.protocol == ICMP else translated[2]
+        session.release = _Release(state, translated[0], setup.protocol, port)
+
+
+class _Release:
+    """Gives the translated port back when the session ends."""
+
+    __slots__ = ("_address", "_port", "_protocol", "_state")
+
+    def __init__(self, state: FlowState, address: int, protocol: int, port: int) -> None:
+        self._state, self._address, self._protocol, self._port = state, address, protocol, port
+
+    def __call__(self) -> None:
+        self._state.ports.release(self._address, self._protocol, self._port)
+
+
+def _release(state: FlowState, setup: FlowSetup) -> None:
+    if setup.translated is not None:
+        port = setup.translated[3] if setup.protocol == ICMP else setup.translated[2]
+        state.ports.release(setup.translated[0], setup.protocol, port)
+
+
+def _forward_wing(state: FlowState, setup: FlowSetup, wing: Wing) -> None:
+    wing.flow = setup.flow
+    wing.ingress = setup.ingress
+    wing.tunnel_in = setup.tunnel_in
+    wing.egress = setup.egress
+    wing.tunnel_out = setup.path
+    wing.route_id = setup.route_id
+    wing.neighbor = None if setup.path is not None else state.neighbors.neighbor(setup.egress, setup.next_hop)
+    wing.rewrite = None
+    if setup.translated is not None and setup.translated != setup.flow:
+        wing.rewrite = Rewrite(setup.protocol, setup.flow, setup.translated)
+    wing.key = session_key(wing.flow, _echo_type(setup, forward=True))
+    wing.table = state.index(setup.ingress.vrouter).table(setup.protocol)
+
+
+def _reverse_wing(state: FlowState, setup: FlowSetup, wing: Wing, way: _Way) -> None:
+    source, destination, source_port, destination_port = setup.translated or setup.flow
+    wing.flow = (destination, source, destination_port, source_port)
+    wing.ingress = setup.egress if setup.path is None or setup.path.bound is not None else setup.path.outgoing
+    wing.tunnel_in = setup.path.tunnel if setup.path is not None else None
+    wing.egress, wing.tunnel_out, wing.route_id = way.egress, way.path, way.route_id
+    wing.neighbor = None
+    if way.path is None:
+        if way.next_hop:
+            wing.neighbor = state.neighbors.neighbor(way.egress, way.next_hop)
+        else:
+            wing.neighbor = state.neighbors.known(way.egress, setup.source, setup.link_source)
+    wing.rewrite = None
+    if setup.translated is not None and setup.translated != setup.flow:
+        wing.rewrite = Rewrite(setup.protocol, wing.flow, _opposite(setup.flow))
+    wing.key = session_key(wing.flow, _echo_type(setup, forward=False))
+    wing.table = state.index(wing.ingress.vrouter).table(setup.protocol)
+
+
+def _opposite(flow: FlowTuple) -> FlowTuple:
+    return (flow[1], flow[0], flow[3], flow[2])
+
+
+def _echo_type(setup: FlowSetup, forward: bool) -> int | None:
+    if setup.icmp is None or setup.icmp[0] not in _ECHO_TYPES:
+        return None
+    return setup.icmp[0] if forward else _ECHO_TYPES[setup.icmp[0]]
+
+
+class _Way:
+    """How replies leave: next hop 0 means the link address that the first packet came from."""
+
+    __slots__ = ("egress", "next_hop", "path", "route_id")
+
+    def __init__(self, setup: FlowSetup, path: TunnelPath | None = None) -> None:
+        self.egress = setup.ingress
+        self.path = path
+        self.next_hop = 0
+        self.route_id = 0
+
+
+def _reverse_way(state: FlowState, setup: FlowSetup) -> _Way | DropReason:
+    """The way back (`reverse-route clear-text prefer`, `tunnel always`; screenos-cli §6.1).
+
+    What came out of a tunnel goes back into one, or the flow is refused: replies never leave in clear.
+    """
+    through = state.paths.get(setup.tunnel_in.identifier) if setup.tunnel_in is not None else None
+    if through is not None and through.bound is None:
+        return _Way(setup, through)
+    if setup.trace is not None:
+        addresses = (setup.destination, setup.source)
+        setup.add(lookup_step(state, setup.egress.name, addresses, setup.ingress.vrouter, reverse=True))
+    resolution = resolve(state.routes, setup.ingress.vrouter, setup.source)
+    way = _Way(setup)
+    entry = resolution.entry if resolution is not None else None
+    egress = state.interfaces.get(entry.interface or "") if entry is not None and not entry.discards else None
+    if through is not None:
+        return _back_into_tunnel(state, setup, way, egress)
+    if entry is not None and egress is not None and not egress.is_tunnel and egress.zone == setup.ingress.zone:
+        way.egress, way.next_hop, way.route_id = egress, entry.next_hop(setup.source), entry.id
+    elif not setup.link_source:
+        return DropReason.NO_ROUTE
+    return way
+
+
+def _back_into_tunnel(state: FlowState, setup: FlowSetup, way: _Way, egress: RunInterface | None) -> _Way | DropReason:
+    identifiers = egress.tunnel_ids if egress is not None and egress.is_tunnel else ()
+    own = setup.tunnel_in.identifier if setup.tunnel_in is not None else 0
+    chosen = own if own in identifiers else next((item for item in identifiers if item in state.paths), None)
+    if chosen is None:
+        setup.detail = f"{format_ipv4(setup.source)} in {setup.ingress.vrouter}"
+        return DropReason.NO_REVERSE_ROUTE
+    way.path = state.paths[chosen]
+    if way.path.bound is not None:
+        way.egress = way.path.bound
+    return way

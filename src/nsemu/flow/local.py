@@ -1,0 +1,132 @@
+"""Packets for the device itself: ESP, IKE, management ping; whatever nothing wants is dropped."""
+
+from __future__ import annotations
+
+from struct import Struct
+
+from nsemu.config.interface import ManagementService
+from nsemu.config.policy import PolicyAction
+from nsemu.flow.forward import drop
+from nsemu.flow.icmp_errors import reply
+from nsemu.flow.packet import ICMP, TCP, UDP, Packet
+from nsemu.flow.session import ACK, FIN, RST, SYN
+from nsemu.flow.state import FlowState
+from nsemu.flow.steps import DeliveredSelf
+from nsemu.policy.decision import Traffic
+from nsemu.runtime.drop import DropReason
+from nsemu.runtime.interface import RunInterface
+from nsemu.wire import icmp
+from nsemu.wire.errors import MalformedPacket
+from nsemu.wire.tcp import TcpSegment
+from nsemu.wire.udp import UdpDatagram, checksum_is_right
+
+_PORTS = Struct("!HH")
+
+TCP_SERVICES = {
+    22: ManagementService.SSH,
+    23: ManagementService.TELNET,
+    80: ManagementService.WEB,
+    113: ManagementService.IDENT_RESET,
+    443: ManagementService.SSL,
+}
+"""The management service behind a TCP port."""
+
+
+def deliver(state: FlowState, packet: Packet, owner: RunInterface) -> None:
+    """Take a packet for one of the device's own addresses, which is on `owner`."""
+    packet.ingress.counters.in_self += 1
+    handler = _HANDLERS.get(packet.protocol)
+    if handler is None or not handler(state, packet, owner):
+        drop(packet, "self", DropReason.NOT_FOR_SELF, f"{owner.name}", ("interface", owner.name))
+
+
+def _udp(state: FlowState, packet: Packet, _owner: RunInterface) -> bool:
+    handler = state.udp_handlers.get(packet.destination_port)
+    if handler is None:
+        return False
+    payload = packet.data[packet.header_length :]
+    try:
+        datagram = UdpDatagram.parse(payload)
+    except MalformedPacket:
+        return False
+    if not checksum_is_right(payload, packet.source, packet.destination):
+        return False
+    _taken(packet, f"UDP port {packet.destination_port}")
+    source = (packet.source, packet.source_port)
+    handler(datagram.payload, source, (packet.destination, packet.destination_port), packet.trace)
+    return True
+
+
+def _icmp(state: FlowState, packet: Packet, owner: RunInterface) -> bool:
+    try:
+        message = icmp.IcmpMessage.parse(packet.data[packet.header_length :])
+    except MalformedPacket:
+        return False
+    if message.type == icmp.ECHO_REQUEST:
+        if not permitted(state, packet, owner, ManagementService.PING):
+            return False
+        _taken(packet, "ping, answered")
+        answer = icmp.echo_reply(message.identifier, message.sequence, message.payload).build()
+        reply(state, packet, ICMP, answer, packet.destination)
+        return True
+    if any(handler(packet) for handler in list(state.echo_handlers)):
+        _taken(packet, "ICMP, for a command that waits for it")
+        return True
+    return False
+
+
+def _tcp(state: FlowState, packet: Packet, owner: RunInterface) -> bool:
+    """Answer ident with a reset where the admin asked for it; nothing listens on TCP."""
+    service = TCP_SERVICES.get(packet.destination_port)
+    if service is not ManagementService.IDENT_RESET or not permitted(state, packet, owner, service):
+        return False
+    _taken(packet, "ident, reset")
+    return send_reset(state, packet)
+
+
+def send_reset(state: FlowState, packet: Packet) -> bool:
+    """Answer a TCP segment with RST in the name of its destination (RFC 9293 §3.10.7.1)."""
+    try:
+        segment = TcpSegment.parse(packet.data[packet.header_length :], packet.source, packet.destination)
+    except MalformedPacket:
+        return False
+    if segment.flags & RST:
+        return False
+    return reply(state, packet, TCP, _reset_for(segment, packet), packet.destination)
+
+
+def _reset_for(segment: TcpSegment, packet: Packet) -> bytes:
+    ports = (segment.destination_port, segment.source_port)
+    if segment.flags & ACK:
+        reset = TcpSegment(*ports, segment.acknowledgment, 0, RST, 0)
+    else:
+        size = len(segment.payload) + bool(segment.flags & SYN) + bool(segment.flags & FIN)
+        reset = TcpSegment(*ports, 0, (segment.sequence + size) & 0xFFFFFFFF, RST | ACK, 0)
+    return reset.build(packet.destination, packet.source)
+
+
+def permitted(state: FlowState, packet: Packet, owner: RunInterface, service: ManagementService) -> bool:
+    """Whether a management service may be used by this packet.
+
+    The service must be on at the interface that has the address; from another zone a policy must permit it as well.
+    """
+    if service not in owner.manage or not owner.config.manageable:
+        return False
+    if owner.manage_ip and packet.destination not in {owner.manage_ip, owner.address}:
+        return False
+    if packet.ingress.zone == owner.zone:
+        return True
+    ports = (packet.source_port, packet.destination_port)
+    if packet.protocol == ICMP:
+        ports = (packet.icmp_type, packet.icmp_code)
+    traffic = Traffic(packet.source, packet.destination, packet.protocol, *ports)
+    decision = state.policies.lookup(packet.ingress.zone, owner.zone, traffic)
+    return decision.verdict in {PolicyAction.PERMIT, PolicyAction.TUNNEL}
+
+
+def _taken(packet: Packet, what: str) -> None:
+    if packet.trace is not None:
+        packet.trace.add(DeliveredSelf(what))
+
+
+_HANDLERS = {UDP: _udp, ICMP: _icmp, TCP: _tcp}

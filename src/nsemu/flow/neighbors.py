@@ -1,0 +1,149 @@
+"""ARP at the interfaces of a device: resolving next hops, answering for own addresses (RFC 826).
+
+A `Neighbor` holds the ready link header; forwarding needs one attribute of it. Packets for an unresolved neighbor wait.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from nsemu.runtime.interface import RunInterface
+from nsemu.runtime.trace import PacketTrace
+from nsemu.sim.scheduler import SECOND, Instant, Scheduler
+from nsemu.wire.address import BROADCAST_MAC, ZERO_MAC
+from nsemu.wire.arp import ArpPacket
+from nsemu.wire.errors import MalformedPacket
+
+LIFETIME: Final = 1200 * SECOND
+RETRY_INTERVAL: Final = 1 * SECOND
+RETRIES: Final = 3
+QUEUE_LIMIT: Final = 16
+
+_IPV4: Final = b"\x08\x00"
+_ARP: Final = b"\x08\x06"
+
+Waiting = tuple[bytes, PacketTrace | None]
+
+
+class Neighbor:
+    """A node on the wire. `header` is the 14-octet Ethernet header towards it, None while it is not resolved."""
+
+    __slots__ = ("address", "expires", "header", "interface", "mac", "queue", "retries")
+
+    def __init__(self, interface: RunInterface, address: int) -> None:
+        self.interface = interface
+        self.address = address
+        self.mac = ZERO_MAC
+        self.header: bytes | None = None
+        self.expires: Instant = 0
+        self.retries = 0
+        self.queue: deque[Waiting] = deque()
+
+
+class NeighborTable:
+    """The ARP tables of all interfaces of a device."""
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        send: Callable[[RunInterface, bytes, PacketTrace | None], None],
+        owns: Callable[[RunInterface, int], bool],
+        unreachable: Callable[[Neighbor, bytes, PacketTrace | None], None],
+    ) -> None:
+        self._scheduler = scheduler
+        self._send = send
+        self._owns = owns
+        self._unreachable = unreachable
+        self.entries: dict[tuple[str, int], Neighbor] = {}
+
+    def neighbor(self, interface: RunInterface, address: int) -> Neighbor:
+        """The neighbor with that address on that interface, resolved or not."""
+        key = (interface.name, address)
+        found = self.entries.get(key)
+        if found is None:
+            found = self.entries[key] = Neighbor(interface, address)
+        return found
+
+    def known(self, interface: RunInterface, address: int, mac: bytes) -> Neighbor:
+        """A neighbor outside the table whose link address was seen on a frame (reply to where it came from)."""
+        neighbor = Neighbor(interface, address)
+        self._resolve(neighbor, mac)
+        return neighbor
+
+    def send(self, neighbor: Neighbor, packet: bytes, trace: PacketTrace | None) -> None:
+        """Send a packet to a neighbor, asking for its link address first if need be."""
+        header = neighbor.header
+        if header is not None and neighbor.expires > self._scheduler.now:
+            self._send(neighbor.interface, header + packet, trace)
+            return
+        neighbor.header = None
+        if len(neighbor.queue) >= QUEUE_LIMIT:
+            self._unreachable(neighbor, *neighbor.queue.popleft())
+        neighbor.queue.append((packet, trace))
+        if neighbor.retries == 0:
+            self._ask(neighbor)
+
+    def receive(self, interface: RunInterface, frame: bytes) -> None:
+        """Take an ARP frame: answer requests for own addresses, learn from what concerns us."""
+        try:
+            arp = ArpPacket.parse(memoryview(frame)[14:])
+        except MalformedPacket:
+            return
+        mine = self._owns(interface, arp.target_ip)
+        known = self.entries.get((interface.name, arp.sender_ip))
+        if arp.sender_ip and (mine or known is not None) and not self._owns(interface, arp.sender_ip):
+            self._resolve(known or self.neighbor(interface, arp.sender_ip), arp.sender_mac)
+        if mine and arp.operation == 1:
+            reply = ArpPacket(2, interface.mac, arp.target_ip, arp.sender_mac, arp.sender_ip)
+            self._send(interface, arp.sender_mac + interface.mac + _ARP + reply.build(), None)
+
+    def announce(self, interface: RunInterface) -> None:
+        """A gratuitous ARP for the interface's address."""
+        if interface.address and interface.carrier:
+            arp = ArpPacket(1, interface.mac, interface.address, ZERO_MAC, interface.address)
+            self._send(interface, BROADCAST_MAC + interface.mac + _ARP + arp.build(), None)
+
+    def forget(self, interface: RunInterface) -> None:
+        """Drop what is known of an interface's wire (its link or address went)."""
+        for key in [key for key in self.entries if key[0] == interface.name]:
+            neighbor = self.entries.pop(key)
+            neighbor.header = None
+            neighbor.retries = 0
+            self._give_up(neighbor)
+
+    def clear(self) -> None:
+        """`clear arp`."""
+        for neighbor in list(self.entries.values()):
+            neighbor.header = None
+        self.entries = {key: entry for key, entry in self.entries.items() if entry.queue}
+
+    def _ask(self, neighbor: Neighbor) -> None:
+        if neighbor.header is not None or not neighbor.queue:
+            neighbor.retries = 0
+            return
+        if neighbor.retries >= RETRIES:
+            neighbor.retries = 0
+            self._give_up(neighbor)
+            return
+        neighbor.retries += 1
+        interface = neighbor.interface
+        arp = ArpPacket(1, interface.mac, interface.address, ZERO_MAC, neighbor.address)
+        self._send(interface, BROADCAST_MAC + interface.mac + _ARP + arp.build(), None)
+        self._scheduler.after(RETRY_INTERVAL, self._ask, neighbor)
+
+    def _give_up(self, neighbor: Neighbor) -> None:
+        waiting = list(neighbor.queue)
+        neighbor.queue.clear()
+        for packet, trace in waiting:
+            self._unreachable(neighbor, packet, trace)
+
+    def _resolve(self, neighbor: Neighbor, mac: bytes) -> None:
+        neighbor.mac = mac
+        neighbor.header = mac + neighbor.interface.mac + _IPV4
+        neighbor.expires = self._scheduler.now + LIFETIME
+        neighbor.retries = 0
+        queue, neighbor.queue = neighbor.queue, deque()
+        for packet, trace in queue:
+            self._send(neighbor.interface, neighbor.header + packet, trace)

@@ -1,0 +1,255 @@
+"""The packet pipeline: sanity, SCREEN, session lookup, first-packet stages, forwarding.
+
+The order is the book's "Packet Flow: Site-to-Site VPN". Every packet passes sanity and SCREEN; a packet of a known
+session then goes straight to `forward`; another passes the stages of `stages.order`, which make its session.
+"""
+
+from __future__ import annotations
+
+from nsemu.flow.decrypt import decapsulate
+from nsemu.flow.forward import drop, forward, send_clear, send_into_tunnel
+from nsemu.flow.icmp_errors import related_wing, send_unreachable, translate_error
+from nsemu.flow.install import install
+from nsemu.flow.local import deliver, send_reset
+from nsemu.flow.packet import ESP, TCP, Packet
+from nsemu.flow.session import Session, Wing
+from nsemu.flow.setup import FlowSetup
+from nsemu.flow.stages.order import FIRST_PACKET_STAGES
+from nsemu.flow.state import FlowState
+from nsemu.flow.steps import (
+    Endpoints,
+    NoSession,
+    PacketReceived,
+    Reassembled,
+    SanityPassed,
+    SelfCheck,
+    SessionFound,
+)
+from nsemu.runtime.drop import DropReason
+from nsemu.runtime.interface import RunInterface
+from nsemu.runtime.trace import PacketTrace
+from nsemu.wire.icmp import COMMUNICATION_PROHIBITED
+from nsemu.wire.summary import summarise
+
+_MULTICAST = 0xE0000000
+_LOOPBACK_NET = 127
+
+
+def receive(state: FlowState, ingress: RunInterface, frame: bytes, trace: PacketTrace | None) -> None:
+    """Take an IPv4 packet in an Ethernet frame that is addressed to the interface."""
+    packet = Packet(frame[14:], ingress, None, trace)
+    packet.link_source = frame[6:12]
+    process(state, packet)
+
+
+def process(state: FlowState, packet: Packet) -> None:
+    """Take a packet, clear or decrypted, through the whole pipeline."""
+    data = packet.data
+    if not packet.parse():
+        _enter(state, packet)
+        drop(packet, "sanity", DropReason.ILLEGAL_PACKET)
+        return
+    # 2**16 = 1 (mod 0xffff): the one's complement sum over a sound header is 0 modulo 0xffff.
+    if int.from_bytes(data[: packet.header_length], "big") % 0xFFFF:
+        _enter(state, packet)
+        drop(packet, "sanity", DropReason.BAD_CHECKSUM)
+        return
+    if packet.trace is not None:
+        _enter(state, packet)
+    ingress = packet.ingress
+    if not ingress.vrouter:
+        drop(packet, "sanity", DropReason.NULL_ZONE, ingress.name, ("interface", ingress.name))
+        return
+    if packet.fragment and not _reassemble(state, packet):
+        return
+    if packet.trace is not None:
+        packet.trace.add(SanityPassed())
+    lookup(state, packet)
+
+
+def lookup(state: FlowState, packet: Packet) -> None:
+    """Session lookup (B150, B164)."""
+    ingress = packet.ingress
+    table = state.index(ingress.vrouter).tables.get(packet.protocol)
+    wing = table.get(packet.key) if table is not None else None
+    if wing is None:
+        _first_packet(state, packet)
+        return
+    session = wing.session
+    if session.generation != state.generation:
+        renewed = renew(state, session, packet.trace)
+        if renewed is None:
+            _first_packet(state, packet)
+            return
+        wing = table.get(packet.key) if table is not None else None
+        if wing is None:
+            _first_packet(state, packet)
+            return
+    if (wing.tunnel_in is not packet.tunnel or wing.ingress is not ingress) and not _acceptable(wing, packet):
+        drop(packet, "session", DropReason.WRONG_INTERFACE, ingress.name)
+        return
+    if packet.trace is not None:
+        packet.trace.hops[-1].path = packet.trace.hops[-1].path or "fast path"
+        packet.trace.add(SessionFound(session.id, wing.forward))
+    forward(state, packet, wing)
+
+
+def _acceptable(wing: Wing, packet: Packet) -> bool:
+    """Another interface of the same zone will do in clear text; a tunnel must be the same."""
+    return wing.tunnel_in is packet.tunnel and wing.ingress.zone == packet.ingress.zone
+
+
+def renew(state: FlowState, session: Session, trace: PacketTrace | None) -> Session | None:
+    """Decide a session anew after a change; None when it may not go on, and it is gone then."""
+    wing = session.forward
+    if not wing.ingress.present or not wing.ingress.vrouter:
+        state.sessions.remove(session, "Close - OTHER")
+        return None
+    setup = FlowSetup.of_session(session, trace)
+    _carrier_zone(state, setup)
+    had_translation = wing.rewrite.after if wing.rewrite is not None else None
+    if any(stage(state, setup) is not None for stage in FIRST_PACKET_STAGES) or setup.translated != had_translation:
+        state.sessions.remove(session, "Close - OTHER")
+        return None
+    return session if isinstance(install(state, setup), Session) else None
+
+
+def _first_packet(state: FlowState, packet: Packet) -> None:
+    """First packet processing: for the device itself, part of a session by what it quotes, or a new flow."""
+    trace = packet.trace
+    if trace is not None:
+        trace.hops[-1].path = "first packet"
+        trace.add(NoSession(packet.ingress.name))
+    owner = state.local_addresses.get(packet.destination)
+    if owner is not None:
+        if trace is not None:
+            trace.add(SelfCheck(packet.ingress.name, for_self=True))
+        if packet.protocol == ESP:
+            inner = decapsulate(state, packet)
+            if inner is not None:
+                process(state, inner)
+            return
+        if not packet.is_icmp_error or not _relay_error(state, packet):
+            deliver(state, packet, owner)
+        return
+    if packet.is_icmp_error and _relay_error(state, packet):
+        return
+    if packet.destination >= _MULTICAST or _is_broadcast(state, packet):
+        drop(packet, "self", DropReason.BROADCAST)
+        return
+    if packet.source >= _MULTICAST or packet.source >> 24 == _LOOPBACK_NET or packet.source in state.local_addresses:
+        drop(packet, "sanity", DropReason.MARTIAN)
+        return
+    if trace is not None:
+        trace.add(SelfCheck(packet.ingress.name, for_self=False))
+    _new_flow(state, packet)
+
+
+def _new_flow(state: FlowState, packet: Packet) -> None:
+    setup = FlowSetup.of_packet(packet)
+    _carrier_zone(state, setup)
+    for stage in FIRST_PACKET_STAGES:
+        reason = stage(state, setup)
+        if reason is not None:
+            _refuse(state, packet, setup, stage.__name__, reason)
+            return
+    session = install(state, setup)
+    if isinstance(session, DropReason):
+        _refuse(state, packet, setup, "session", session)
+        return
+    policy = session.policy
+    if policy is not None:
+        policy.counters.hits += 1
+    forward(state, packet, session.forward)
+
+
+def _refuse(state: FlowState, packet: Packet, setup: FlowSetup, stage: str, reason: DropReason) -> None:
+    drop(packet, stage, reason, setup.detail, setup.subject)
+    if reason in _POLICY_REASONS:
+        decided = setup.decision.policy if setup.decision is not None else None
+        state.upcalls.denied(packet, decided.id if decided is not None else None, reason)
+    if reason is DropReason.POLICY_REJECT:
+        if packet.protocol == TCP:
+            send_reset(state, packet)
+        else:
+            send_unreachable(state, packet, COMMUNICATION_PROHIBITED)
+    elif reason is DropReason.NOT_SYN:
+        zone = state.config.zones.get(packet.ingress.zone)
+        if zone is not None and zone.tcp_rst:
+            send_reset(state, packet)
+
+
+_POLICY_REASONS = frozenset(
+    {DropReason.POLICY_DENY, DropReason.POLICY_REJECT, DropReason.DEFAULT_DENY, DropReason.INTRAZONE_BLOCK}
+)
+
+
+def _carrier_zone(state: FlowState, setup: FlowSetup) -> None:
+    """The source zone of what came out of a policy-based tunnel is the carrier of its tunnel zone (B168)."""
+    if setup.tunnel_in is not None:
+        path = state.paths.get(setup.tunnel_in.identifier)
+        if path is not None and path.bound is None and path.carrier_zone:
+            setup.from_zone = path.carrier_zone
+
+
+def _relay_error(state: FlowState, packet: Packet) -> bool:
+    """Pass an ICMP error on along the session of the packet it is about."""
+    found = related_wing(state, packet)
+    if found is None:
+        return False
+    wing, quoted = found
+    if packet.ttl <= 1:
+        drop(packet, "forward", DropReason.TTL_EXPIRED)
+        return True
+    error = bytearray(translate_error(packet, wing, quoted))
+    if packet.trace is not None:
+        packet.trace.add(SessionFound(wing.session.id, wing.forward))
+    if wing.tunnel_out is not None:
+        send_into_tunnel(state, wing.tunnel_out, error, packet)
+    else:
+        send_clear(state, wing.egress, wing.neighbor, error, packet)
+    return True
+
+
+def _is_broadcast(state: FlowState, packet: Packet) -> bool:
+    return any(
+        interface.length
+        and interface.length < 31
+        and interface.address | (0xFFFFFFFF >> interface.length) == packet.destination
+        for interface in state.interfaces.values()
+        if interface.address
+    )
+
+
+def _reassemble(state: FlowState, packet: Packet) -> bool:
+    """Collect fragments; True when `packet` now is the whole."""
+    whole = state.reassembly.add(packet.data, state.scheduler.now)
+    if whole is None:
+        return False
+    packet.data = whole
+    if not packet.parse():
+        drop(packet, "sanity", DropReason.BAD_FRAGMENT)
+        return False
+    if packet.trace is not None:
+        packet.trace.add(Reassembled(len(whole)))
+    return True
+
+
+def _enter(state: FlowState, packet: Packet) -> None:
+    """Begin the trace hop of a packet, or continue it when it came out of a tunnel."""
+    trace = packet.trace
+    if trace is None:
+        return
+    ingress = packet.ingress
+    now = state.scheduler.now
+    if packet.tunnel is None:
+        trace.enter(state.name, now, ingress.name, summarise(packet.data))
+    hop = trace.hops[-1]
+    hop.zone, hop.vrouter = ingress.zone, ingress.vrouter
+    if len(packet.data) >= 20 and hasattr(packet, "protocol"):
+        kind = (packet.icmp_type, packet.icmp_code) if packet.protocol == 1 and not packet.fragment else None
+        ends = Endpoints(
+            packet.source, packet.source_port, packet.destination, packet.destination_port, packet.protocol, kind
+        )
+        identification = packet.data[4] << 8 | packet.data[5]
+        trace.add(PacketReceived(now, ingress.zone, ingress.name, len(packet.data), identification, ends))

@@ -1,0 +1,273 @@
+"""Sessions: two wings and what they share; the table that finds them.
+
+A wing is one direction: the key that its packets carry when they come in, and all that forwarding them takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from struct import Struct
+from typing import TYPE_CHECKING, Final
+
+from nsemu.flow.packet import ICMP, PACKED_KEY, TCP, UDP
+from nsemu.sim.scheduler import SECOND, Duration, Instant
+
+if TYPE_CHECKING:
+    from nsemu.flow.neighbors import Neighbor
+    from nsemu.flow.rewrite import Rewrite
+    from nsemu.flow.tunnels import TunnelPath
+    from nsemu.ipsec.tunnel import Tunnel
+    from nsemu.policy.decision import PolicyRun
+    from nsemu.runtime.interface import RunInterface
+
+TICK: Final = 10 * SECOND
+"""The unit of session ageing (screenos-cli §1.8)."""
+
+HALF_OPEN_TIMEOUT: Final = 20 * SECOND
+CLOSING_TIMEOUT: Final = 10 * SECOND
+
+FIN, SYN, RST, ACK = 1, 2, 4, 16
+
+_FLAG_BYTE: Final = Struct("!B")
+
+FlowTuple = tuple[int, int, int, int]
+"""(source, destination, source port, destination port)."""
+
+WingTable = dict[bytes, "Wing"]
+
+
+def session_key(flow: FlowTuple, icmp_type: int | None = None) -> bytes:
+    """The key under which a packet with these addresses looks for its wing."""
+    key = PACKED_KEY.pack(*flow)
+    return key if icmp_type is None else key + _FLAG_BYTE.pack(icmp_type)
+
+
+class SessionIndex:
+    """The wings of one virtual router, by protocol and key."""
+
+    __slots__ = ("tables",)
+
+    def __init__(self) -> None:
+        self.tables: dict[int, WingTable] = {TCP: {}, UDP: {}, ICMP: {}}
+
+    def table(self, protocol: int) -> WingTable:
+        """The wings of a protocol."""
+        found = self.tables.get(protocol)
+        if found is None:
+            found = self.tables[protocol] = {}
+        return found
+
+
+class Wing:
+    """One direction of a session.
+
+    `tunnel_in` is the tunnel its packets come from (None: clear text); `tunnel_out` the one they go into.
+    `flow` are the addresses as they come in, `rewrite` what is done to them.
+    """
+
+    __slots__ = (
+        "egress",
+        "flow",
+        "forward",
+        "ingress",
+        "key",
+        "neighbor",
+        "octets",
+        "packets",
+        "rewrite",
+        "route_id",
+        "session",
+        "table",
+        "tunnel_in",
+        "tunnel_out",
+    )
+
+    def __init__(self, session: Session, forward: bool) -> None:
+        self.session = session
+        self.forward = forward
+        self.key = b""
+        self.table: WingTable = {}
+        self.flow: FlowTuple = (0, 0, 0, 0)
+        self.packets = 0
+        self.octets = 0
+        self.route_id = 0
+        self.rewrite: Rewrite | None = None
+        self.tunnel_in: Tunnel | None = None
+        self.tunnel_out: TunnelPath | None = None
+        self.neighbor: Neighbor | None = None
+        self.ingress: RunInterface
+        self.egress: RunInterface
+
+    @property
+    def opposite(self) -> Wing:
+        """The other direction."""
+        return self.session.reverse if self.forward else self.session.forward
+
+
+class TcpState:
+    """What is remembered of a TCP connection: who has sent SYN, FIN, RST."""
+
+    __slots__ = ("closing", "established", "fins")
+
+    def __init__(self, established: bool = False) -> None:
+        self.established = established
+        self.closing = False
+        self.fins = 0
+
+    def observe(self, flags: int, forward: bool) -> bool:
+        """Take a segment's flags; tell whether the state, and with it the time-out, changed."""
+        if flags & RST:
+            changed = not self.closing
+            self.closing = True
+            return changed
+        if flags & FIN:
+            self.fins |= 1 if forward else 2
+            changed = self.fins == 3 and not self.closing
+            self.closing = self.closing or self.fins == 3
+            return changed
+        if not self.established and flags & ACK and (not flags & SYN) and forward:
+            self.established = True
+            return True
+        return False
+
+
+class Session:
+    """One flow through the device. Times in nanoseconds of virtual time."""
+
+    __slots__ = (
+        "close_reason",
+        "created",
+        "forward",
+        "generation",
+        "icmp",
+        "id",
+        "last_seen",
+        "link_source",
+        "log_id",
+        "policy",
+        "protocol",
+        "release",
+        "reverse",
+        "service",
+        "service_timeout",
+        "tcp",
+        "timeout",
+    )
+
+    def __init__(self, session_id: int, protocol: int, now: Instant) -> None:
+        self.id = session_id
+        self.protocol = protocol
+        self.created = now
+        self.last_seen = now
+        self.timeout: Duration = 60 * SECOND
+        self.service_timeout: Duration = 60 * SECOND
+        self.generation = 0
+        self.policy: PolicyRun | None = None
+        self.service = ""
+        self.tcp: TcpState | None = None
+        self.icmp: tuple[int, int] | None = None
+        self.link_source = b""
+        self.close_reason = "Close - AGE OUT"
+        self.release: Callable[[], None] | None = None
+        self.log_id = 0
+        self.forward = Wing(self, forward=True)
+        self.reverse = Wing(self, forward=False)
+
+    @property
+    def never_expires(self) -> bool:
+        """Whether its service has no time-out."""
+        return self.timeout == 0
+
+    def remaining_ticks(self, now: Instant) -> int:
+        """The `time` of a session listing: ticks of ten seconds until it ages out."""
+        if self.never_expires:
+            return 0
+        left = self.last_seen + self.timeout - now
+        return max(0, -(-left // TICK))
+
+    def observe_tcp(self, flags: int, forward: bool) -> None:
+        """Follow the connection and set the time-out of its state."""
+        tcp = self.tcp
+        if tcp is None or not tcp.observe(flags, forward):
+            return
+        if tcp.closing:
+            self.timeout = CLOSING_TIMEOUT
+            self.close_reason = "Close - TCP RST" if flags & RST else "Close - TCP FIN"
+        else:
+            self.timeout = self.service_timeout
+
+
+class SessionTable:
+    """All sessions of a device, by ID. `on_close` is called for each session that ends."""
+
+    __slots__ = ("_free", "_next", "capacity", "failed", "on_close", "sessions")
+
+    def __init__(self, capacity: int, on_close: Callable[[Session], None]) -> None:
+        self.capacity = capacity
+        self.sessions: dict[int, Session] = {}
+        self._next = capacity
+        self._free: list[int] = []
+        self.on_close = on_close
+        self.failed = 0
+
+    def create(self, protocol: int, now: Instant) -> Session | None:
+        """A session without wings in any table yet; None when the table is full."""
+        if self._free:
+            session_id = self._free.pop()
+        elif self._next > 0:
+            self._next -= 1
+            session_id = self._next
+        else:
+            self.failed += 1
+            return None
+        session = Session(session_id, protocol, now)
+        self.sessions[session_id] = session
+        return session
+
+    def install(self, session: Session) -> None:
+        """Let packets find the wings. A wing that stood under the same key gives way with its session."""
+        for wing in (session.forward, session.reverse):
+            holder = wing.table.get(wing.key)
+            if holder is not None and holder.session is not session:
+                self.remove(holder.session, "Close - OTHER")
+            wing.table[wing.key] = wing
+
+    def uninstall(self, session: Session) -> None:
+        """Take the wings out of their tables; the session itself stays."""
+        for wing in (session.forward, session.reverse):
+            if wing.table.get(wing.key) is wing:
+                del wing.table[wing.key]
+
+    def remove(self, session: Session, reason: str | None = None) -> None:
+        """End a session."""
+        if self.sessions.pop(session.id, None) is None:
+            return
+        self.uninstall(session)
+        self._free.append(session.id)
+        if reason is not None:
+            session.close_reason = reason
+        if session.release is not None:
+            session.release()
+            session.release = None
+        self.on_close(session)
+
+    def sweep(self, now: Instant) -> int:
+        """Age out what has been silent too long; the number of sessions that ended."""
+        stale = [
+            session
+            for session in self.sessions.values()
+            if session.timeout and session.last_seen + session.timeout <= now
+        ]
+        for session in stale:
+            self.remove(session)
+        return len(stale)
+
+    def select(self, wanted: Callable[[Session], bool]) -> list[Session]:
+        """The sessions that satisfy a filter, newest ID first."""
+        return [session for session in self.sessions.values() if wanted(session)]
+
+    def __iter__(self) -> Iterator[Session]:
+        return iter(self.sessions.values())
+
+    def __len__(self) -> int:
+        return len(self.sessions)

@@ -1,0 +1,106 @@
+"""The decisions about a first packet, gathered stage by stage; the packet itself stays as it came."""
+
+from __future__ import annotations
+
+from nsemu.flow.packet import ICMP, TCP, Packet
+from nsemu.flow.session import FlowTuple, Session
+from nsemu.flow.tunnels import TunnelPath
+from nsemu.ipsec.tunnel import Tunnel
+from nsemu.policy.decision import Decision, Traffic
+from nsemu.runtime.interface import RunInterface
+from nsemu.runtime.trace import PacketTrace, Step
+
+
+class FlowSetup:
+    """What is known of a new flow, and what the stages decided about it.
+
+    `renews` is the session that is looked at again after a configuration or route change; None for a new flow.
+    `detail` and `subject` explain a drop. `icmp` is (type, code) of an ICMP message that is no echo.
+    """
+
+    __slots__ = (
+        "decision",
+        "destination",
+        "destination_port",
+        "detail",
+        "egress",
+        "from_zone",
+        "icmp",
+        "ingress",
+        "link_source",
+        "next_hop",
+        "path",
+        "protocol",
+        "renews",
+        "route_id",
+        "source",
+        "source_port",
+        "subject",
+        "tcp_flags",
+        "to_zone",
+        "trace",
+        "translated",
+        "tunnel_in",
+    )
+
+    def __init__(self, protocol: int, flow: FlowTuple, ingress: RunInterface, tunnel_in: Tunnel | None) -> None:
+        self.protocol = protocol
+        self.source, self.destination, self.source_port, self.destination_port = flow
+        self.ingress = ingress
+        self.tunnel_in = tunnel_in
+        self.tcp_flags = 0
+        self.icmp: tuple[int, int] | None = None
+        self.link_source = b""
+        self.trace: PacketTrace | None = None
+        self.renews: Session | None = None
+        self.from_zone = ingress.zone
+        self.to_zone = ""
+        self.egress: RunInterface = ingress
+        self.next_hop = 0
+        self.route_id = 0
+        self.decision: Decision | None = None
+        self.path: TunnelPath | None = None
+        self.translated: FlowTuple | None = None
+        self.detail = ""
+        self.subject: tuple[object, ...] = ()
+
+    @classmethod
+    def of_packet(cls, packet: Packet) -> FlowSetup:
+        """For a packet without session."""
+        flow = (packet.source, packet.destination, packet.source_port, packet.destination_port)
+        setup = cls(packet.protocol, flow, packet.ingress, packet.tunnel)
+        setup.trace = packet.trace
+        setup.link_source = packet.link_source
+        if packet.protocol == TCP:
+            setup.tcp_flags = packet.tcp_flags
+        elif packet.protocol == ICMP:
+            setup.icmp = (packet.icmp_type, packet.icmp_code)
+        return setup
+
+    @classmethod
+    def of_session(cls, session: Session, trace: PacketTrace | None) -> FlowSetup:
+        """For a session that must be decided anew."""
+        wing = session.forward
+        setup = cls(session.protocol, wing.flow, wing.ingress, wing.tunnel_in)
+        setup.trace = trace
+        setup.link_source = session.link_source
+        setup.renews = session
+        if session.protocol == ICMP:
+            setup.icmp = session.icmp
+        return setup
+
+    @property
+    def flow(self) -> FlowTuple:
+        """The addresses as the packet came."""
+        return (self.source, self.destination, self.source_port, self.destination_port)
+
+    @property
+    def traffic(self) -> Traffic:
+        """What policies look at."""
+        first, second = self.icmp if self.icmp is not None else (self.source_port, self.destination_port)
+        return Traffic(self.source, self.destination, self.protocol, first, second)
+
+    def add(self, step: Step) -> None:
+        """Add a step to the trace, which must be there."""
+        if self.trace is not None:
+            self.trace.add(step)

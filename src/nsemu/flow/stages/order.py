@@ -1,0 +1,22 @@
+"""The order of the first-packet stages: the book's "Packet Flow: Site-to-Site VPN", steps 5 to 9.
+
+A stage takes the flow's tables and the decisions so far, adds its own, and returns None or why the packet ends here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from nsemu.flow.setup import FlowSetup
+from nsemu.flow.stages.policy import policy
+from nsemu.flow.stages.route import route
+from nsemu.flow.stages.source_nat import source_nat
+from nsemu.flow.stages.syn_check import syn_check
+from nsemu.flow.stages.tunnel import tunnel
+from nsemu.flow.state import FlowState
+from nsemu.runtime.drop import DropReason
+
+Stage = Callable[[FlowState, FlowSetup], DropReason | None]
+
+FIRST_PACKET_STAGES: Final[tuple[Stage, ...]] = (syn_check, route, policy, source_nat, tunnel)

@@ -1,0 +1,82 @@
+"""Policy lookup between the zones of ingress and egress (B153, B166), and what a policy that names a VPN asks for."""
+
+from __future__ import annotations
+
+from nsemu.config.policy import PolicyAction
+from nsemu.flow.setup import FlowSetup
+from nsemu.flow.state import FlowState
+from nsemu.flow.steps import PolicyMatch
+from nsemu.policy.decision import Decision, Reason
+from nsemu.runtime.drop import DropReason
+
+_DENIALS = {
+    Reason.DEFAULT_DENY: DropReason.DEFAULT_DENY,
+    Reason.INTRAZONE_BLOCK: DropReason.INTRAZONE_BLOCK,
+}
+_REFUSALS = {PolicyAction.DENY: DropReason.POLICY_DENY, PolicyAction.REJECT: DropReason.POLICY_REJECT}
+
+
+def policy(state: FlowState, setup: FlowSetup) -> DropReason | None:
+    """Find the policy; for a tunnel policy, find its tunnel or check that the packet came through it (B167, B169)."""
+    decision = state.policies.lookup(setup.from_zone, setup.to_zone, setup.traffic)
+    setup.decision = decision
+    found = decision.policy
+    setup.subject = ("policy", found.id) if found is not None else _default_subject(setup, decision)
+    if setup.trace is not None:
+        setup.add(_step(state, setup, decision))
+    if found is None:
+        setup.detail = f"{setup.from_zone} to {setup.to_zone}"
+        return _DENIALS.get(decision.reason)
+    refusal = _REFUSALS.get(decision.verdict)
+    if refusal is not None:
+        setup.detail = f"policy {found.id}"
+        return refusal
+    return _check_vpn(state, setup, decision)
+
+
+def _check_vpn(state: FlowState, setup: FlowSetup, decision: Decision) -> DropReason | None:
+    found = decision.policy
+    through = state.paths.get(setup.tunnel_in.identifier) if setup.tunnel_in is not None else None
+    policy_based = through is not None and through.bound is None
+    if found is None or decision.verdict is not PolicyAction.TUNNEL:
+        if through is not None and policy_based and not setup.egress.is_tunnel:
+            setup.detail = f"came through {through.vpn}"
+            return DropReason.SA_POLICY_DENY
+        return None
+    vpn = found.policy.vpn
+    if through is not None and through.vpn == vpn:
+        return None
+    if through is not None and policy_based:
+        setup.detail = f"came through {through.vpn}, policy {found.id} names {vpn}"
+        return DropReason.SA_POLICY_DENY
+    path = state.policy_paths.get(found.id)
+    if path is None:
+        setup.detail = f"policy {found.id} names {vpn}"
+        return DropReason.NO_SA
+    if path.outgoing.zone != setup.to_zone:
+        setup.detail = f"policy {found.id} names {vpn}"
+        return DropReason.NO_SA_POLICY
+    setup.path = path
+    return None
+
+
+def _default_subject(setup: FlowSetup, decision: Decision) -> tuple[object, ...]:
+    if decision.reason in {Reason.INTRAZONE_BLOCK, Reason.INTRAZONE_PERMIT}:
+        return ("zone", setup.to_zone)
+    return ("default-policy",)
+
+
+def _step(state: FlowState, setup: FlowSetup, decision: Decision) -> PolicyMatch:
+    explained = state.policies.explain(setup.from_zone, setup.to_zone, setup.traffic)
+    found = decision.policy
+    return PolicyMatch(
+        setup.from_zone,
+        setup.to_zone,
+        state.zone_id(setup.from_zone),
+        state.zone_id(setup.to_zone),
+        found.id if found is not None else None,
+        decision.verdict.value,
+        decision.reason.value,
+        setup.subject,
+        tuple((record.id, record.name, why) for record, why in explained if found is None or record.id != found.id),
+    )

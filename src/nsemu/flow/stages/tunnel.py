@@ -1,0 +1,53 @@
+"""The tunnel of a flow: the VPN bound to its egress tunnel interface, or the one its policy names (B031, B141, B167).
+
+Without an active Phase 2 SA the packet is dropped and IKE is triggered (B061, B154).
+"""
+
+from __future__ import annotations
+
+from nsemu.flow.setup import FlowSetup
+from nsemu.flow.state import FlowState
+from nsemu.flow.steps import IkeTriggered, TunnelSelect
+from nsemu.flow.tunnels import TunnelPath
+from nsemu.runtime.drop import DropReason
+
+
+def tunnel(state: FlowState, setup: FlowSetup) -> DropReason | None:
+    """Decide the tunnel, and see that it is usable."""
+    reason = "policy"
+    if setup.egress.is_tunnel:
+        reason = "route"
+        setup.path = bound_path(state, setup)
+        if setup.path is None:
+            setup.detail = setup.egress.name
+            setup.subject = ("interface", setup.egress.name)
+            return DropReason.NO_TUNNEL
+    path = setup.path
+    if path is None:
+        return None
+    if setup.trace is not None:
+        subject = ("vpn", path.vpn)
+        setup.add(TunnelSelect(path.identifier, path.vpn, path.tunnel.settings.peer, reason, subject))
+    return require_sa(state, setup, path)
+
+
+def bound_path(state: FlowState, setup: FlowSetup) -> TunnelPath | None:
+    """The tunnel bound to the egress interface."""
+    for identifier in setup.egress.tunnel_ids:
+        path = state.paths.get(identifier)
+        if path is not None:
+            return path
+    return None
+
+
+def require_sa(state: FlowState, setup: FlowSetup, path: TunnelPath) -> DropReason | None:
+    """Refuse a tunnel without SA, and trigger IKE."""
+    if path.tunnel.outbound is not None:
+        return None
+    setup.subject = ("vpn", path.vpn)
+    setup.detail = path.vpn
+    if not path.tunnel.settings.local:
+        return DropReason.NO_SA
+    setup.add(IkeTriggered(path.identifier, path.vpn, path.tunnel.settings.peer))
+    state.upcalls.acquire(path)
+    return DropReason.SA_INACTIVE

@@ -1,0 +1,129 @@
+"""What the pipeline works on: the run-time tables of one device and its ways out.
+
+The device owns it and replaces the derived tables at each commit; stages and forwarding read it. `generation` grows
+with every change that can alter a decision, and sessions made before are looked at again (Vol. 5, "Packet Flow").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from nsemu.config.device import DeviceConfig
+from nsemu.flow.neighbors import Neighbor, NeighborTable
+from nsemu.flow.packet import Packet
+from nsemu.flow.session import Session, SessionIndex, SessionTable
+from nsemu.flow.tunnels import TunnelPath
+from nsemu.ipsec.database import SaDatabase
+from nsemu.nat.ports import PortTranslator
+from nsemu.policy.services import ServiceTable
+from nsemu.policy.table import PolicyTable
+from nsemu.routing.table import RoutingTable
+from nsemu.runtime.drop import DropReason
+from nsemu.runtime.event_log import Level
+from nsemu.runtime.interface import RunInterface
+from nsemu.runtime.reassembly import Reassembly
+from nsemu.runtime.trace import PacketTrace
+from nsemu.sim.scheduler import Scheduler
+
+
+class UdpHandler(Protocol):
+    """Takes a UDP payload that was sent to the device: payload, (source, port), (destination, port)."""
+
+    def __call__(
+        self, payload: bytes, source: tuple[int, int], destination: tuple[int, int], trace: PacketTrace | None
+    ) -> None:
+        """Take it."""
+
+
+EchoHandler = Callable[[Packet], bool]
+"""Takes an ICMP echo reply or error that was sent to the device; whether it was wanted."""
+
+
+class Upcalls(Protocol):
+    """What the pipeline asks of the device around it."""
+
+    def send_frame(self, interface: RunInterface, frame: bytes, trace: PacketTrace | None) -> None:
+        """Put a frame on the wire."""
+
+    def acquire(self, path: TunnelPath) -> None:
+        """Traffic wants an SA: trigger IKE (B061)."""
+
+    def bad_spi(self, packet: Packet, spi: int, sequence: int) -> None:
+        """A packet with an unknown SPI came in (B158, B159)."""
+
+    def replayed(self, packet: Packet, path: TunnelPath, spi: int, sequence: int) -> None:
+        """A packet failed the anti-replay check."""
+
+    def soft_lifetime(self, path: TunnelPath) -> None:
+        """The SA has used up nearly all of its kilobytes."""
+
+    def session_created(self, session: Session) -> None:
+        """A session began."""
+
+    def session_closed(self, session: Session) -> None:
+        """A session ended."""
+
+    def denied(self, packet: Packet, policy_id: int | None, reason: DropReason) -> None:
+        """A policy, or the lack of one, dropped a first packet."""
+
+    def log(self, type_: int, level: Level, text: str) -> None:
+        """Make an event log entry."""
+
+
+class FlowState:
+    """The run-time tables of one device."""
+
+    def __init__(
+        self, name: str, scheduler: Scheduler, config: DeviceConfig, database: SaDatabase, upcalls: Upcalls
+    ) -> None:
+        self.name = name
+        self.scheduler = scheduler
+        self.config = config
+        self.upcalls = upcalls
+        self.database = database
+        self.generation = 0
+        self.interfaces: dict[str, RunInterface] = {}
+        self.routes: Mapping[str, RoutingTable] = {}
+        self.policies: PolicyTable
+        self.services: ServiceTable
+        self.indexes: dict[str, SessionIndex] = {}
+        self.local_addresses: dict[int, RunInterface] = {}
+        self.paths: dict[int, TunnelPath] = {}
+        self.policy_paths: dict[int, TunnelPath] = {}
+        self.sessions = SessionTable(config.platform.capacity.sessions, upcalls.session_closed)
+        self.ports = PortTranslator()
+        self.reassembly = Reassembly()
+        self.udp_handlers: dict[int, UdpHandler] = {}
+        self.echo_handlers: list[EchoHandler] = []
+        self.identification = 0
+        self.unreachable: Callable[[Neighbor, bytes, PacketTrace | None], None] = _ignore
+        self.neighbors = NeighborTable(scheduler, upcalls.send_frame, self.owns, self._unreachable)
+
+    def index(self, vrouter: str) -> SessionIndex:
+        """The session wings of a virtual router."""
+        found = self.indexes.get(vrouter)
+        if found is None:
+            found = self.indexes[vrouter] = SessionIndex()
+        return found
+
+    def owns(self, interface: RunInterface, address: int) -> bool:
+        """Whether the device answers ARP for `address` on `interface`."""
+        return address != 0 and (address in {interface.address, interface.manage_ip})
+
+    def zone_id(self, zone: str) -> int:
+        """The number of a zone."""
+        record = self.config.zones.get(zone)
+        return record.id if record is not None else 0
+
+    def next_identification(self) -> int:
+        """An IPv4 identification for a packet that the device itself makes."""
+        self.identification = (self.identification + 1) & 0xFFFF
+        return self.identification
+
+    def _unreachable(self, neighbor: Neighbor, packet: bytes, trace: PacketTrace | None) -> None:
+        self.unreachable(neighbor, packet, trace)
+
+
+def _ignore(_neighbor: Neighbor, _packet: bytes, _trace: PacketTrace | None) -> None:
+    return None

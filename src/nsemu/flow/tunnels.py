@@ -1,0 +1,37 @@
+"""The packet path's view of a VPN tunnel: the run-time tunnel, and how its outer packets leave the device."""
+
+from __future__ import annotations
+
+from nsemu.flow.neighbors import Neighbor
+from nsemu.ipsec.tunnel import Tunnel
+from nsemu.runtime.interface import RunInterface
+
+
+class TunnelPath:
+    """One tunnel as forwarding sees it.
+
+    `bound` is the tunnel interface of a route-based VPN, None for a policy-based one; `carrier_zone` the zone in which
+    the decrypted packets of the latter arrive (B168), "" for the zone of the interface they came in on.
+    `egress` and `neighbor` say where outer packets go; they hold while `generation` is the flow's.
+    """
+
+    __slots__ = ("bound", "carrier_zone", "egress", "generation", "neighbor", "outgoing", "tunnel")
+
+    def __init__(self, tunnel: Tunnel, outgoing: RunInterface, bound: RunInterface | None, carrier_zone: str) -> None:
+        self.tunnel = tunnel
+        self.outgoing = outgoing
+        self.bound = bound
+        self.carrier_zone = carrier_zone
+        self.generation = -1
+        self.egress: RunInterface | None = None
+        self.neighbor: Neighbor | None = None
+
+    @property
+    def identifier(self) -> int:
+        """The tunnel ID."""
+        return self.tunnel.identifier
+
+    @property
+    def vpn(self) -> str:
+        """The name of the VPN."""
+        return self.tunnel.settings.vpn

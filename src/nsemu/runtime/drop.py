@@ -1,0 +1,143 @@
+"""Why a packet was dropped: the only way to drop.
+
+Every reason carries the flow counter it moves (the names of `get counter flow`, screenos-cli §1.16), a text and a hint.
+`docs/dispositions.md` lists them with their exact conditions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+@dataclass(frozen=True, slots=True)
+class Disposition:
+    """What a drop reason says and counts. `rank` keeps otherwise equal dispositions apart."""
+
+    counter: str
+    text: str
+    hint: str
+    rank: int = 0
+
+
+class DropReason(Enum):
+    """All fates of a packet that does not go on."""
+
+    ILLEGAL_PACKET = Disposition(
+        "illegal pak",
+        "malformed IP packet",
+        "The header is damaged: look at the sender, or at a tool that crafts packets.",
+    )
+    BAD_CHECKSUM = Disposition(
+        "illegal pak", "bad IP header checksum", "A node before this one damages or forges packets.", 1
+    )
+    NULL_ZONE = Disposition(
+        "null zone", "interface is not bound to a zone", "Bind the interface: set interface NAME zone ZONE."
+    )
+    FRAGMENT_TIMEOUT = Disposition(
+        "no frag sess", "fragments missing", "Not all fragments arrived in time: look for loss on the way."
+    )
+    BAD_FRAGMENT = Disposition(
+        "no frag sess", "inconsistent fragments", "The fragments overlap or exceed 65535 octets.", 1
+    )
+    TTL_EXPIRED = Disposition("misc prot", "time to live exceeded", "A routing loop, or a traceroute at work.")
+    BROADCAST = Disposition(
+        "misc prot", "broadcast or multicast is not forwarded", "A firewall does not forward it.", 1
+    )
+    MARTIAN = Disposition(
+        "address spoof", "impossible source address", "The source is a broadcast, loopback or own address."
+    )
+    NOT_FOR_SELF = Disposition(
+        "in un-auth",
+        "for self but not interested",
+        "Nothing listens there, or the management service is off: set interface NAME manage SERVICE.",
+    )
+    NO_ROUTE = Disposition("no route", "no route to destination", "Add a route, or bring its interface up.")
+    NO_REVERSE_ROUTE = Disposition(
+        "no route", "no route back into the tunnel", "Replies would leave in clear: route the source to the tunnel.", 1
+    )
+    ROUTE_LOOP = Disposition(
+        "no route", "virtual routers point at each other", "Two next-vrouter routes form a loop: mend one of them.", 2
+    )
+    NULL_ROUTE = Disposition(
+        "no route",
+        "routed to the null interface",
+        "The preferred route is inactive and the null route took over: look at the tunnel interface.",
+        3,
+    )
+    POLICY_DENY = Disposition("policy deny", "denied by policy", "The policy that matched says deny.")
+    POLICY_REJECT = Disposition("policy deny", "rejected by policy", "The policy that matched says reject.", 1)
+    DEFAULT_DENY = Disposition(
+        "policy deny",
+        "no policy matches",
+        "Add a policy between the two zones for these addresses and this service.",
+        2,
+    )
+    INTRAZONE_BLOCK = Disposition(
+        "policy deny",
+        "intrazone traffic is blocked",
+        "Add an intrazone policy, or unset zone NAME block.",
+        3,
+    )
+    NOT_SYN = Disposition(
+        "no conn",
+        "first packet of a TCP session is not SYN",
+        "The session is unknown here: asymmetric routing, a reboot, or a scan.",
+    )
+    SESSION_LIMIT = Disposition("connections", "session table is full", "The platform holds no more sessions.")
+    WRONG_INTERFACE = Disposition(
+        "wrong intf",
+        "arrived where its session does not expect it",
+        "Clear text where a tunnel is due, or a spoofed source.",
+    )
+    NO_PORT = Disposition("no dip", "no port left for address translation", "All ports of the address are in use.")
+    NO_TUNNEL = Disposition(
+        "no nsp-tunnel", "tunnel interface has no VPN", "Bind one: set vpn NAME bind interface tunnel.N."
+    )
+    NO_SA = Disposition(
+        "no sa", "no security association", "The VPN is not usable: look at its gateway and interfaces."
+    )
+    SA_INACTIVE = Disposition(
+        "sa inactive", "no active Phase 2 SA; IKE is triggered", "Normal for the first packet. If it stays: get event."
+    )
+    BAD_SPI = Disposition("no sa", "unknown SPI", "The peer uses an SA that does not exist here; it is told so.", 1)
+    NO_SA_POLICY = Disposition(
+        "no sa policy",
+        "clear text that a policy wants in a VPN",
+        "The policy names a VPN through which this packet did not come.",
+    )
+    SA_POLICY_DENY = Disposition(
+        "sa policy deny",
+        "policy does not name the VPN it came through",
+        "Name the same VPN in the policy of this direction.",
+    )
+    ESP_REPLAY = Disposition(
+        "auth fail", "replayed or too old ESP sequence number", "Duplicates on the way, or an attack."
+    )
+    ESP_AUTHENTICATION = Disposition(
+        "auth fail", "ESP authentication failed", "The keys differ, or the packet was changed on the way.", 1
+    )
+    ESP_MALFORMED = Disposition("encrypt fail", "malformed ESP packet", "Truncated or badly padded.")
+    SEQUENCE_EXHAUSTED = Disposition("encrypt fail", "ESP sequence numbers used up", "The SA must be renewed.", 1)
+    FRAGMENTATION_NEEDED = Disposition(
+        "no frag netpak",
+        "too big and must not be fragmented",
+        "Lower the MTU or the MSS of the sender: set flow tcp-mss.",
+    )
+    NO_ARP = Disposition("no arp entry", "next hop does not answer ARP", "The next hop is down, or on another wire.")
+    LINK_DOWN = Disposition("no xmit vpnf", "egress interface is down", "Look at the link.")
+
+    @property
+    def counter(self) -> str:
+        """The flow counter that moves."""
+        return self.value.counter
+
+    @property
+    def text(self) -> str:
+        """The reason in words."""
+        return self.value.text
+
+    @property
+    def hint(self) -> str:
+        """What to look at."""
+        return self.value.hint

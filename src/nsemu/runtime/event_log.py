@@ -1,0 +1,62 @@
+"""The event log of a device: a ring of entries (`get event`, screenos-cli §1.15 and §3)."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from nsemu.sim.scheduler import Instant
+
+CAPACITY = 4096
+
+
+class Level(Enum):
+    """Severity; the value is the word in `get event`."""
+
+    EMERGENCY = "emer"
+    ALERT = "alert"
+    CRITICAL = "crit"
+    ERROR = "error"
+    WARNING = "warn"
+    NOTIFICATION = "notif"
+    INFORMATION = "info"
+    DEBUG = "debug"
+
+
+@dataclass(frozen=True, slots=True)
+class EventEntry:
+    """One event. `type` is the five-digit message type."""
+
+    at: Instant
+    level: Level
+    type: int
+    text: str
+    module: str = "system"
+
+
+class EventLog:
+    """The newest `CAPACITY` events."""
+
+    __slots__ = ("_entries", "total")
+
+    def __init__(self) -> None:
+        self._entries: deque[EventEntry] = deque(maxlen=CAPACITY)
+        self.total = 0
+
+    def add(self, at: Instant, type_: int, level: Level, text: str) -> None:
+        """Log an event."""
+        self._entries.append(EventEntry(at, level, type_, text))
+        self.total += 1
+
+    def newest_first(self) -> Iterator[EventEntry]:
+        """The entries as `get event` lists them."""
+        return reversed(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def clear(self) -> None:
+        """Forget all (`clear event`)."""
+        self._entries.clear()

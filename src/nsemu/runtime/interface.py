@@ -1,0 +1,87 @@
+"""The run-time side of an interface: what the packet path needs of it, as plain attributes.
+
+One object per interface for the life of the device; a commit updates its attributes, so sessions can hold on to it.
+"""
+
+from __future__ import annotations
+
+from nsemu.config.interface import Interface, InterfaceKind, ManagementService
+from nsemu.runtime.counters import InterfaceCounters
+from nsemu.wire.address import ZERO_MAC
+
+DEFAULT_MTU = 1500
+
+
+class RunInterface:
+    """State of one interface.
+
+    `carrier` is the physical link; `up` whether routes through it are usable. `zone`, `zone_id`, `vrouter` follow the
+    binding ("Null" when unbound). `address` is the effective one: a borrowed one for an unnumbered tunnel interface.
+    """
+
+    __slots__ = (
+        "address",
+        "carrier",
+        "config",
+        "counters",
+        "if_index",
+        "kind",
+        "last_change",
+        "length",
+        "mac",
+        "manage",
+        "manage_ip",
+        "mtu",
+        "name",
+        "nat_mode",
+        "number",
+        "present",
+        "short_name",
+        "status_changes",
+        "tunnel_ids",
+        "up",
+        "vrouter",
+        "zone",
+        "zone_id",
+    )
+
+    def __init__(self, config: Interface, number: int, if_index: int = 0, mac: bytes = ZERO_MAC) -> None:
+        self.config = config
+        self.name = config.name
+        self.kind: InterfaceKind = config.kind
+        self.short_name = abbreviate(config.name)
+        self.number = number
+        self.if_index = if_index
+        self.mac = mac
+        self.counters = InterfaceCounters()
+        self.carrier = config.kind not in {InterfaceKind.ETHERNET, InterfaceKind.VLAN}
+        self.up = False
+        self.present = True
+        self.status_changes = 0
+        self.last_change = 0
+        self.zone = "Null"
+        self.zone_id = 0
+        self.vrouter = ""
+        self.address = 0
+        self.length = 0
+        self.manage_ip = 0
+        self.mtu = DEFAULT_MTU
+        self.nat_mode = False
+        self.manage: frozenset[ManagementService] = frozenset()
+        self.tunnel_ids: tuple[int, ...] = ()
+
+    @property
+    def is_tunnel(self) -> bool:
+        """Whether packets leave it encrypted."""
+        return self.kind is InterfaceKind.TUNNEL
+
+    def __repr__(self) -> str:
+        return f"RunInterface({self.name})"
+
+
+def abbreviate(name: str) -> str:
+    """The short name that tables print: ethernet0/0 → eth0/0, tunnel.1 → tun.1."""
+    for stem, short in (("ethernet", "eth"), ("tunnel.", "tun."), ("loopback.", "loop.")):
+        if name.startswith(stem):
+            return short + name[len(stem) :]
+    return name
