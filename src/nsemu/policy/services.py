@@ -16,6 +16,7 @@ DEFAULT_TIMEOUT: Final = 60
 
 _PORTS: Final = (0, 65535)
 _ICMP_NUMBERS: Final = (0, 255)
+_ALL_NUMBERS: Final = (0, 0xFFFFFFFF)
 
 # Of predefined services with the same ports, the one that names the traffic.
 _PREFERRED: Final = frozenset({"FTP", "SMTP", "LDAP", "H.323", "TFTP", "SUN-RPC-PORTMAPPER", "PING", "NS Global"})
@@ -47,7 +48,7 @@ def _spans(entry: ServiceEntry) -> tuple[Range, Range]:
         return (_ICMP_NUMBERS if kind == -1 else (kind, kind), _ICMP_NUMBERS if code == -1 else (code, code))
     if entry.protocol in {TCP, UDP}:
         return (entry.source_low, entry.source_high), (entry.destination_low, entry.destination_high)
-    return _PORTS, _PORTS
+    return _ALL_NUMBERS, _ALL_NUMBERS
 
 
 class ServiceIndex:

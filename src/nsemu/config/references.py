@@ -1,0 +1,239 @@
+"""Cross-references between configuration records: who uses an object, and which object an admin's word means.
+
+Pure questions over anything that has the tables, a `DeviceConfig` or an `Editor` in the middle of a change. Finding the
+users of an object reads whole tables: for `unset` and changes alone. Resolving a word takes a lookup or two.
+
+Names of zones, virtual routers and interfaces match whatever their case (screenos-cli §4.4). All other names match
+exactly (B007), except that predefined objects are also found in another case when no object has the exact name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, Protocol
+
+from nsemu.config.address import PREDEFINED_ADDRESSES, Address, AddressGroup, AddressKey
+from nsemu.config.ike import IkeGateway, Phase1Proposal, Phase2Proposal
+from nsemu.config.interface import Interface
+from nsemu.config.policy import Policy, ZonePair
+from nsemu.config.predefined import PREDEFINED_PHASE1, PREDEFINED_PHASE2
+from nsemu.config.predefined_services import PREDEFINED_SERVICE_GROUPS, PREDEFINED_SERVICES
+from nsemu.config.service import Service, ServiceGroup
+from nsemu.config.vpn import Vpn
+from nsemu.config.vrouter import RouteKey, StaticRoute, VirtualRouter
+from nsemu.config.zone import Zone
+
+
+class Tables(Protocol):
+    """The tables of a configuration, read-only."""
+
+    @property
+    def vrouters(self) -> Mapping[str, VirtualRouter]: ...  # noqa: D102
+    @property
+    def zones(self) -> Mapping[str, Zone]: ...  # noqa: D102
+    @property
+    def interfaces(self) -> Mapping[str, Interface]: ...  # noqa: D102
+    @property
+    def routes(self) -> Mapping[RouteKey, StaticRoute]: ...  # noqa: D102
+    @property
+    def addresses(self) -> Mapping[AddressKey, Address]: ...  # noqa: D102
+    @property
+    def address_groups(self) -> Mapping[AddressKey, AddressGroup]: ...  # noqa: D102
+    @property
+    def services(self) -> Mapping[str, Service]: ...  # noqa: D102
+    @property
+    def service_groups(self) -> Mapping[str, ServiceGroup]: ...  # noqa: D102
+    @property
+    def policies(self) -> Mapping[int, Policy]: ...  # noqa: D102
+    @property
+    def policy_order(self) -> Mapping[ZonePair, tuple[int, ...]]: ...  # noqa: D102
+    @property
+    def p1_proposals(self) -> Mapping[str, Phase1Proposal]: ...  # noqa: D102
+    @property
+    def p2_proposals(self) -> Mapping[str, Phase2Proposal]: ...  # noqa: D102
+    @property
+    def gateways(self) -> Mapping[str, IkeGateway]: ...  # noqa: D102
+    @property
+    def vpns(self) -> Mapping[str, Vpn]: ...  # noqa: D102
+
+
+def _by_lower(*tables: Mapping[str, object]) -> dict[str, str]:
+    return {name.lower(): name for table in reversed(tables) for name in table}
+
+
+_SERVICES_BY_LOWER: Final = _by_lower(PREDEFINED_SERVICES, PREDEFINED_SERVICE_GROUPS)
+_ADDRESSES_BY_LOWER: Final = _by_lower(PREDEFINED_ADDRESSES)
+_PHASE1_BY_LOWER: Final = _by_lower(PREDEFINED_PHASE1)
+_PHASE2_BY_LOWER: Final = _by_lower(PREDEFINED_PHASE2)
+
+
+def resolve_zone(tables: Tables, text: str) -> str | None:
+    """The zone that `text` means in any case, by its own name; None when there is none."""
+    return _any_case(tables.zones, text)
+
+
+def resolve_vrouter(tables: Tables, text: str) -> str | None:
+    """The virtual router that `text` means in any case."""
+    return _any_case(tables.vrouters, text)
+
+
+def resolve_interface(tables: Tables, text: str) -> str | None:
+    """The interface that `text` means in any case. Abbreviations (`eth3`) are the business of the shell."""
+    return _any_case(tables.interfaces, text)
+
+
+def resolve_address(tables: Tables, zone: str, text: str) -> str | None:
+    """The address or address group of a zone's book, or a predefined one ("any")."""
+    if (zone, text) in tables.addresses or (zone, text) in tables.address_groups:
+        return text
+    return _ADDRESSES_BY_LOWER.get(text.lower())
+
+
+def resolve_service(tables: Tables, text: str) -> str | None:
+    """The service or service group: one's own by its exact name, else a predefined one in any case."""
+    if text in tables.services or text in tables.service_groups:
+        return text
+    name = _SERVICES_BY_LOWER.get(text.lower())
+    return name if name is not None and (name in tables.services or name in tables.service_groups) else None
+
+
+def resolve_p1_proposal(tables: Tables, text: str) -> str | None:
+    """The Phase 1 proposal: one's own by its exact name, else a predefined one in any case."""
+    return text if text in tables.p1_proposals else _PHASE1_BY_LOWER.get(text.lower())
+
+
+def resolve_p2_proposal(tables: Tables, text: str) -> str | None:
+    """The Phase 2 proposal: one's own by its exact name, else a predefined one in any case."""
+    return text if text in tables.p2_proposals else _PHASE2_BY_LOWER.get(text.lower())
+
+
+def users_of_address(tables: Tables, zone: str, name: str) -> list[str]:
+    """Groups and policies that name an address or address group of a zone's book."""
+    users = [
+        _quoted("group", group.name)
+        for group in tables.address_groups.values()
+        if group.zone == zone and name in group.members
+    ]
+    return users + _policies(
+        policy
+        for policy in tables.policies.values()
+        if (policy.from_zone == zone and name in policy.sources)
+        or (policy.to_zone == zone and name in policy.destinations)
+    )
+
+
+def users_of_service(tables: Tables, name: str) -> list[str]:
+    """Groups, policies and proxy IDs that name a service or service group."""
+    users = [_quoted("group", group.name) for group in tables.service_groups.values() if name in group.members]
+    users += _policies(policy for policy in tables.policies.values() if name in policy.services)
+    return users + [
+        _quoted("vpn", vpn.name)
+        for vpn in tables.vpns.values()
+        if vpn.proxy_id is not None and vpn.proxy_id.service == name
+    ]
+
+
+def users_of_zone(tables: Tables, name: str) -> list[str]:
+    """Interfaces in a zone, its address book, its policies, tunnel zones it carries, VPNs bound to it."""
+    users = [_plain("interface", interface.name) for interface in tables.interfaces.values() if interface.zone == name]
+    users += [_quoted("address", address.name) for address in tables.addresses.values() if address.zone == name]
+    users += [_quoted("group", group.name) for group in tables.address_groups.values() if group.zone == name]
+    for pair, order in tables.policy_order.items():
+        if name in pair:
+            users += [_plain("policy", number) for number in order]
+    users += [_quoted("zone", zone.name) for zone in tables.zones.values() if zone.carrier == name]
+    return users + [_quoted("vpn", vpn.name) for vpn in tables.vpns.values() if vpn.bind_zone == name]
+
+
+def users_of_vrouter(tables: Tables, name: str) -> list[str]:
+    """Zones in a virtual router, its own routes, and routes of others that point to it."""
+    users = [_quoted("zone", zone.name) for zone in tables.zones.values() if zone.vrouter == name]
+    return users + _routes(key for key in tables.routes if name in {key.vrouter, key.next_vrouter})
+
+
+def users_of_interface(tables: Tables, name: str) -> list[str]:
+    """Routes through an interface, gateways that go out by it, VPNs bound to it, interfaces that borrow its address."""
+    users = _routes(key for key in tables.routes if key.interface == name)
+    users += [
+        _quoted("gateway", gateway.name) for gateway in tables.gateways.values() if gateway.outgoing_interface == name
+    ]
+    users += [_quoted("vpn", vpn.name) for vpn in tables.vpns.values() if vpn.bind_interface == name]
+    return users + [_plain("interface", other.name) for other in tables.interfaces.values() if other.unnumbered == name]
+
+
+def users_of_gateway(tables: Tables, name: str) -> list[str]:
+    """VPNs that use a gateway."""
+    return [_quoted("vpn", vpn.name) for vpn in tables.vpns.values() if vpn.gateway == name]
+
+
+def users_of_vpn(tables: Tables, name: str) -> list[str]:
+    """Policies that tunnel into a VPN. What a VPN is bound to is part of the VPN, not a user of it."""
+    return _policies(policy for policy in tables.policies.values() if policy.vpn == name)
+
+
+def users_of_p1_proposal(tables: Tables, name: str) -> list[str]:
+    """Gateways that name a Phase 1 proposal."""
+    return [_quoted("gateway", gateway.name) for gateway in tables.gateways.values() if name in gateway.proposals]
+
+
+def users_of_p2_proposal(tables: Tables, name: str) -> list[str]:
+    """VPNs that name a Phase 2 proposal."""
+    return [_quoted("vpn", vpn.name) for vpn in tables.vpns.values() if name in vpn.proposals]
+
+
+def address_group_reaches(tables: Tables, zone: str, group: str, name: str) -> bool:
+    """Whether `name` is `group` or a member of it, at any depth: then `name` must not take `group` as a member."""
+
+    def members(of: str) -> tuple[str, ...]:
+        record = tables.address_groups.get((zone, of))
+        return record.members if record is not None else ()
+
+    return _reaches(members, group, name)
+
+
+def service_group_reaches(tables: Tables, group: str, name: str) -> bool:
+    """Whether `name` is the service group `group` or a member of it, at any depth."""
+
+    def members(of: str) -> tuple[str, ...]:
+        record = tables.service_groups.get(of)
+        return record.members if record is not None else ()
+
+    return _reaches(members, group, name)
+
+
+def _any_case(table: Mapping[str, object], text: str) -> str | None:
+    if text in table:
+        return text
+    lower = text.lower()
+    if lower in table:
+        return lower
+    return next((name for name in table if name.lower() == lower), None)
+
+
+def _reaches(members: Callable[[str], tuple[str, ...]], start: str, name: str) -> bool:
+    seen: set[str] = set()
+    waiting = [start]
+    while waiting:
+        current = waiting.pop()
+        if current == name:
+            return True
+        if current not in seen:
+            seen.add(current)
+            waiting += members(current)
+    return False
+
+
+def _quoted(kind: str, name: str) -> str:
+    return f'{kind} "{name}"'
+
+
+def _plain(kind: str, name: object) -> str:
+    return f"{kind} {name}"
+
+
+def _policies(policies: Iterable[Policy]) -> list[str]:
+    return [_plain("policy", policy.id) for policy in policies]
+
+
+def _routes(keys: Iterable[RouteKey]) -> list[str]:
+    return [f"route {key.prefix} in {key.vrouter}" for key in keys]
