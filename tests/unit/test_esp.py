@@ -9,7 +9,7 @@ import pytest
 
 from nsemu.config.algorithms import Encryption, Integrity, IpsecProtocol
 from nsemu.ipsec.esp import EspInbound, EspOutbound
-from nsemu.ipsec.sa import DfBit, IpsecFailure, Octets, SaError, SaMode
+from nsemu.ipsec.sa import DfBit, IpsecFailure, Octets, SaError
 from nsemu.runtime.crypto.ciphers import decrypt_cbc, encrypt_cbc
 from nsemu.runtime.crypto.integrity import hmac
 from nsemu.wire.checksum import checksum
@@ -337,8 +337,3 @@ def test_labels() -> None:
     assert parameters(Encryption.DES, Integrity.MD5).label == "esp: des/md5"
     assert parameters(Encryption.TRIPLE_DES, Integrity.SHA1).label == "esp:3des/sha1"
     assert parameters(Encryption.NULL, Integrity.MD5).label == "esp:null/md5"
-
-
-def test_mode_is_honoured_or_refused() -> None:
-    with pytest.raises(SaError, match="tunnel mode"):
-        EspInbound(parameters(*AES, mode=SaMode.TRANSPORT))

@@ -75,11 +75,11 @@ def test_the_packet_itself_is_the_key() -> None:
     assert near.esp[outer[16:24]].sa is receiver
     with_options = outer[:20] + bytes(8) + outer[20:]
     for datagram, offset in ((outer, 20), (bytearray(outer), 20), (memoryview(with_options), 28)):
-        entry = near.find_for_packet(datagram, offset)
+        entry = near.find_for_packet(datagram, ESP, offset)
         assert entry is not None
         assert entry.tunnel is receiver_tunnel
     for size in range(24):
-        assert near.find_for_packet(outer[:size]) is None
+        assert near.find_for_packet(outer[:size], ESP) is None
 
 
 def test_an_spi_is_taken_once_per_destination() -> None:

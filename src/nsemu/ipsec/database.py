@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import count
 
 from nsemu.config.algorithms import IpsecProtocol
+from nsemu.ipsec.ah import AhInbound, AhOutbound
 from nsemu.ipsec.esp import EspInbound, EspOutbound
 from nsemu.ipsec.sa import MINIMUM_SPI, InboundSa, Octets, OutboundSa, SaError, SaParameters
 from nsemu.ipsec.tunnel import Tunnel, TunnelSettings
@@ -34,6 +35,10 @@ class InboundEntry:
     tunnel: Tunnel
 
 
+_OUTBOUND = {IpsecProtocol.ESP: EspOutbound, IpsecProtocol.AH: AhOutbound}
+_INBOUND = {IpsecProtocol.ESP: EspInbound, IpsecProtocol.AH: AhInbound}
+
+
 def _key(destination: int, spi: int) -> bytes:
     return (destination << 32 | spi).to_bytes(8, "big")
 
@@ -42,7 +47,8 @@ class SaDatabase:
     """All tunnels and SAs of a device. `stream` feeds SPIs and the IVs of outbound SAs.
 
     `esp` maps destination and SPI, 8 octets, to the entry. In an ESP packet whose IPv4 header has no options these
-    octets stand side by side, so `esp.get(packet[16:24])` is the whole look-up of the data path.
+    octets stand side by side, so `esp.get(packet[16:24])` is the whole look-up of the data path (`bytes(packet[16:24])` if
+    the packet is a bytearray). `ah` is the same for AH.
     """
 
     __slots__ = (
@@ -126,7 +132,7 @@ class SaDatabase:
         key = _key(parameters.local, parameters.spi)
         if key in table:
             raise SaError(f"SPI {parameters.spi:#010x} is in use")
-        sa = EspInbound(parameters, now)
+        sa: InboundSa = _INBOUND[parameters.protocol](parameters, now)
         table[key] = InboundEntry(sa, tunnel)
         tunnel.install_inbound(sa)
         self._watch(sa, tunnel)
@@ -134,7 +140,7 @@ class SaDatabase:
 
     def install_outbound(self, tunnel: Tunnel, parameters: SaParameters, now: Instant) -> OutboundSa:
         """Make an SA that the tunnel sends through from now on."""
-        sa = EspOutbound(parameters, self._stream, now)
+        sa: OutboundSa = _OUTBOUND[parameters.protocol](parameters, self._stream, now)
         tunnel.install_outbound(sa)
         self._watch(sa, tunnel)
         return sa
@@ -159,9 +165,10 @@ class SaDatabase:
         """The SA for an inbound packet (B030)."""
         return self._table(protocol).get(_key(destination, spi))
 
-    def find_for_packet(self, datagram: Octets, offset: int = 20) -> InboundEntry | None:
-        """The SA for an IPv4 packet that carries ESP at `offset`; None if it is unknown or cut off."""
-        return self.esp.get(bytes(datagram[16:20]) + bytes(datagram[offset : offset + 4]))
+    def find_for_packet(self, datagram: Octets, protocol: IpsecProtocol, offset: int = 20) -> InboundEntry | None:
+        """The SA for an IPv4 packet with ESP or AH at `offset`; None if it is unknown or cut off."""
+        spi = offset if protocol is IpsecProtocol.ESP else offset + 4  # RFC 4302 §2
+        return self._table(protocol).get(bytes(datagram[16:20]) + bytes(datagram[spi : spi + 4]))
 
     def find_outbound(self, peer: int, protocol: IpsecProtocol, spi: int) -> OutboundSa | None:
         """The SA that a peer's delete notification names (RFC 2408 §3.15: the SPI is the receiver's own)."""

@@ -1,4 +1,4 @@
-"""ESP in tunnel mode (RFC 4303; RFC 2406 in ScreenOS's time; Vol. 5, "Encapsulating Security Payload").
+"""ESP in tunnel and transport mode (RFC 4303; RFC 2406 in ScreenOS's time; Vol. 5, "Encapsulating Security Payload").
 
 The data path: every packet of every VPN passes here, so what can be prepared when the SA is made is prepared, and the
 methods below are written flat on purpose. Measured side by side in `benchmarks/test_esp.py`.
@@ -7,11 +7,11 @@ methods below are written flat on purpose. Measured side by side in `benchmarks/
 from __future__ import annotations
 
 from collections.abc import Callable
-from hmac import compare_digest
 from struct import Struct
 from typing import Final
 
 from nsemu.config.algorithms import Encryption, Integrity
+from nsemu.ipsec.encapsulation import DF, TTL, with_protocol
 from nsemu.ipsec.sa import (
     MAXIMUM_SEQUENCE,
     DfBit,
@@ -19,23 +19,22 @@ from nsemu.ipsec.sa import (
     IpsecFailure,
     Octets,
     OutboundSa,
-    SaError,
     SaMode,
     SaParameters,
 )
 from nsemu.runtime.crypto.ciphers import CbcDecryptor, CbcEncryptor, Update, unpredictable_blocks
-from nsemu.runtime.crypto.integrity import HashState, HmacState
+from nsemu.runtime.crypto.integrity import HashState, HmacState, same
 from nsemu.sim.entropy import Stream
 from nsemu.sim.scheduler import Instant
 
 _ESP: Final = 50
+_TTL_AND_PROTOCOL: Final = TTL << 8 | _ESP
 _IPV4_IN_IPSEC: Final = 4  # next header of tunnel mode
-_TTL: Final = 64
 _HEADERS: Final = 28  # outer IPv4 and ESP
-_DF: Final = 0x4000
 
 # version and ToS, total length, identification, flags, TTL and protocol, checksum, addresses and SPI, sequence number
 _pack_headers: Final = Struct("!HHHHHH12sI").pack
+_pack_esp: Final = Struct("!II").pack
 _unpack_sequence: Final = Struct("!I").unpack_from
 _join: Final = b"".join
 
@@ -48,9 +47,10 @@ def _alignment(encryption: Encryption) -> int:
     return max(encryption.block_size, 4)
 
 
-def _require_tunnel_mode(parameters: SaParameters) -> None:
-    if parameters.mode is not SaMode.TUNNEL:
-        raise SaError("only tunnel mode is supported")
+# The tail for a packet by its size modulo the alignment.
+_TAILS_BY_RESIDUE: Final = {
+    alignment: tuple(_TAILS[-(size + 2) % alignment] for size in range(alignment)) for alignment in (4, 8, 16)
+}
 
 
 class EspOutbound(OutboundSa):
@@ -64,21 +64,23 @@ class EspOutbound(OutboundSa):
         "_copy_outer",
         "_fixed_sum",
         "_flags",
+        "_hmac",
         "_icv_size",
         "_identification",
         "_longest",
         "_next_block",
         "_overhead",
         "_tails",
+        "_transport",
         "_update",
     )
 
     def __init__(self, parameters: SaParameters, stream: Stream, now: Instant = 0) -> None:
         super().__init__(parameters, now)
-        _require_tunnel_mode(parameters)
         alignment = _alignment(parameters.encryption)
         self._alignment_mask = alignment - 1
-        self._tails = tuple(_TAILS[-(size + 2) % alignment] for size in range(alignment))
+        self._tails = _TAILS_BY_RESIDUE[alignment]
+        self._transport = parameters.mode is SaMode.TRANSPORT
         self._icv_size = parameters.integrity.icv_size
         self._overhead = _HEADERS + self._icv_size
         iv_size = 0 if parameters.encryption is Encryption.NULL else alignment
@@ -90,9 +92,9 @@ class EspOutbound(OutboundSa):
         addresses = parameters.local.to_bytes(4, "big") + parameters.peer.to_bytes(4, "big")
         self._addresses_and_spi = addresses + parameters.spi.to_bytes(4, "big")
         self._copy_df = parameters.df is DfBit.COPY
-        self._flags = _DF if parameters.df is DfBit.SET else 0
+        self._flags = DF if parameters.df is DfBit.SET else 0
         # 2**16 = 1 (mod 0xffff), so the eight octets of addresses count as one number.
-        self._fixed_sum = 0x4500 + self._flags + (_TTL << 8 | _ESP) + int.from_bytes(addresses, "big") % 0xFFFF
+        self._fixed_sum = 0x4500 + self._flags + _TTL_AND_PROTOCOL + int.from_bytes(addresses, "big") % 0xFFFF
         # The sequence number, offset, serves as the identification: unique for 65536 packets (RFC 791 §3.2).
         self._identification = stream.integer(0, 0xFFFF)
 
@@ -101,13 +103,19 @@ class EspOutbound(OutboundSa):
         if parameters.encryption is not Encryption.NULL:
             self._update = CbcEncryptor(parameters.encryption, parameters.encryption_key).update
             self._next_block = unpredictable_blocks(stream, parameters.encryption.block_size).__next__
+        self._hmac: HmacState | None = None
         self._copy_inner: Callable[[], HashState] | None = None
         if parameters.integrity is not Integrity.NULL:
-            state = HmacState(parameters.integrity, parameters.integrity_key)
-            self._copy_inner, self._copy_outer = state.copy_inner, state.copy_outer
+            self._hmac = HmacState(parameters.integrity, parameters.integrity_key)
+            self._copy_inner, self._copy_outer = self._hmac.copy_inner, self._hmac.copy_outer
 
     def seal(self, packet: Octets) -> bytes | IpsecFailure:
-        """An inner IPv4 packet → the whole outer packet: local → peer, ToS copied (RFC 2401 §5.1.2.1), TTL 64."""
+        """An inner IPv4 packet → the whole outer packet: local → peer, ToS copied (RFC 2401 §5.1.2.1), TTL 64.
+
+        In transport mode the packet's own header stays in front (B020).
+        """
+        if self._transport:
+            return self._seal_transport(packet)
         sequence = self.sequence + 1
         size = len(packet)
         if self.octets >= self.hard_octets or sequence > MAXIMUM_SEQUENCE or size > self._longest:
@@ -125,26 +133,42 @@ class EspOutbound(OutboundSa):
         tos = packet[1]
         total = len(body) + self._overhead
         identification = (sequence + self._identification) & 0xFFFF
-        flags = packet[6] << 8 & _DF if self._copy_df else self._flags
+        flags = packet[6] << 8 & DF if self._copy_df else self._flags
         # -x % 0xffff is the complement of the folded sum, and 0 rather than 0xffff as x is never 0 (RFC 1071).
         headers = _pack_headers(
             0x4500 | tos,
             total,
             identification,
             flags,
-            _TTL << 8 | _ESP,
+            _TTL_AND_PROTOCOL,
             -(self._fixed_sum + tos + total + identification + (flags if self._copy_df else 0)) % 0xFFFF,
             self._addresses_and_spi,
             sequence,
         )
         if self._copy_inner is None:
             return headers + body
+        # HmacState.digest, written out.
         inner = self._copy_inner()
         inner.update(headers[20:])
         inner.update(body)
         outer = self._copy_outer()
         outer.update(inner.digest())
         return _join((headers, body, outer.digest()[: self._icv_size]))
+
+    def _seal_transport(self, packet: Octets) -> bytes | IpsecFailure:
+        size = (packet[0] & 15) * 4
+        pad = -(len(packet) - size + 2) & self._alignment_mask
+        text = _join((packet[size:], _TAILS[pad][:-1], packet[9:10]))
+        iv_size = 0 if self._update is None else self._alignment_mask + 1
+        total = size + 8 + iv_size + len(text) + self._icv_size
+        if self.octets >= self.hard_octets or self.sequence >= MAXIMUM_SEQUENCE or total > 0xFFFF:
+            return self._refusal(total, 0xFFFF)
+        self.sequence += 1
+        self.octets += len(packet)
+        body = text if self._update is None else self._update(self._next_block() + text)
+        esp = _pack_esp(self.spi, self.sequence) + body
+        icv = self._hmac.digest(esp)[: self._icv_size] if self._hmac is not None else b""
+        return _join((with_protocol(packet[:size], total, _ESP), esp, icv))
 
 
 class EspInbound(InboundSa):
@@ -157,18 +181,20 @@ class EspInbound(InboundSa):
         "_icv_size",
         "_iv_size",
         "_shortest",
+        "_transport",
         "_update",
     )
 
     def __init__(self, parameters: SaParameters, now: Instant = 0) -> None:
         super().__init__(parameters, now)
-        _require_tunnel_mode(parameters)
         alignment = _alignment(parameters.encryption)
         self._alignment_mask = alignment - 1
+        self._transport = parameters.mode is SaMode.TRANSPORT
         self._icv_size = parameters.integrity.icv_size
         self._iv_size = 0 if parameters.encryption is Encryption.NULL else alignment
-        # The least a peer can send: an IV and a 20-octet packet with its trailer, padded.
-        self._shortest = self._iv_size - -(20 + 2) // alignment * alignment
+        # The least a peer can send: an IV and, with its trailer, a 20-octet packet (or nothing, in transport mode).
+        least = 2 if self._transport else 20 + 2
+        self._shortest = self._iv_size - -least // alignment * alignment
         self._update: Update | None = None
         if parameters.encryption is not Encryption.NULL:
             self._update = CbcDecryptor(parameters.encryption, parameters.encryption_key).update
@@ -178,7 +204,10 @@ class EspInbound(InboundSa):
             self._copy_inner, self._copy_outer = state.copy_inner, state.copy_outer
 
     def open(self, datagram: Octets, offset: int = 20) -> bytes | IpsecFailure:
-        """An outer IPv4 packet with its ESP header at `offset` → the inner packet, or why there is none."""
+        """An outer IPv4 packet with its ESP header at `offset` → the inner packet, or why there is none.
+
+        In transport mode the inner packet is the outer header, as if it had never been changed, and the payload.
+        """
         if self.octets >= self.hard_octets:
             return self._fail(IpsecFailure.EXPIRED)
         start = offset + 8
@@ -197,15 +226,21 @@ class EspInbound(InboundSa):
             inner.update(datagram[offset:end])
             outer = self._copy_outer()
             outer.update(inner.digest())
-            if not compare_digest(outer.digest()[: self._icv_size], datagram[end:]):
+            if not same(outer.digest()[: self._icv_size], datagram[end:]):
                 return self._fail(IpsecFailure.AUTHENTICATION)
 
         # The first block is the deciphered IV, which means nothing.
         text = self._update(datagram[start:end]) if self._update is not None else bytes(datagram[start:end])
-        tail = _TAILS[text[-2]]
-        stop = len(text) - len(tail)
-        if not text.endswith(tail) or stop < self._iv_size + 20:
-            return self._fail(IpsecFailure.PADDING if text[-1] == _IPV4_IN_IPSEC else IpsecFailure.NEXT_HEADER)
+        if self._transport:
+            packet = _restored(datagram, offset, text, self._iv_size)
+            if packet is None:
+                return self._fail(IpsecFailure.PADDING)
+        else:
+            tail = _TAILS[text[-2]]
+            stop = len(text) - len(tail)
+            if not text.endswith(tail) or stop < self._iv_size + 20:
+                return self._fail(IpsecFailure.PADDING if text[-1] == _IPV4_IN_IPSEC else IpsecFailure.NEXT_HEADER)
+            packet = text[self._iv_size : stop]
 
         if window is not None:
             if sequence == window.next:
@@ -213,5 +248,14 @@ class EspInbound(InboundSa):
             else:
                 window.accept(sequence)
         self.packets += 1
-        self.octets += stop - self._iv_size
-        return text[self._iv_size : stop]
+        self.octets += len(packet)
+        return packet
+
+
+def _restored(datagram: Octets, offset: int, text: bytes, iv_size: int) -> bytes | None:
+    """The packet of transport mode: the datagram's own header before the deciphered payload; None for bad padding."""
+    tail = _TAILS[text[-2]][:-1]
+    stop = len(text) - 1 - len(tail)
+    if offset < 20 or not text.endswith(tail, 0, -1) or stop < iv_size:
+        return None
+    return with_protocol(datagram[:offset], offset + stop - iv_size, text[-1]) + text[iv_size:stop]

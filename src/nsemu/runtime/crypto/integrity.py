@@ -53,9 +53,8 @@ def hmac(hash_: Integrity, key: bytes, data: bytes) -> bytes:
     return _hmac.digest(key, data, _name(hash_))
 
 
-def same(one: bytes, other: bytes) -> bool:
-    """Whether two digests are equal, in a time that does not tell where they differ."""
-    return _hmac.compare_digest(one, other)
+same: Final = _hmac.compare_digest
+"""Whether two digests are equal, in a time that does not tell where they differ."""
 
 
 class HmacState:
