@@ -47,7 +47,7 @@ class SaDatabase:
     """All tunnels and SAs of a device. `stream` feeds SPIs and the IVs of outbound SAs.
 
     `esp` maps destination and SPI, 8 octets, to the entry. In an ESP packet whose IPv4 header has no options these
-    octets stand side by side, so `esp.get(packet[16:24])` is the whole look-up of the data path (`bytes(packet[16:24])` if
+    octets stand side by side, so `esp.get(packet[16:24])` is the whole look-up of the data path (wrapped in `bytes` if
     the packet is a bytearray). `ah` is the same for AH.
     """
 
