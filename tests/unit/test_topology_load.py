@@ -171,7 +171,7 @@ def test_links_carry_exact_quantities(full: Topology) -> None:
         description="leased line",
     )
     assert (second.delay, second.loss, second.rate) == (0, 0.25, 64_000)
-    assert (third.delay, third.loss, third.rate, third.mtu, third.down) == (0, 0.0, None, 1500, False)
+    assert (third.delay, third.loss, third.rate, third.mtu, third.down) == (0, 0.0, None, None, False)
 
 
 @pytest.mark.parametrize(

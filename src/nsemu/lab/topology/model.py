@@ -16,7 +16,7 @@ from nsemu.sim.scheduler import Duration
 from nsemu.wire.address import Prefix
 
 DEFAULT_PLATFORM: Final = "ns208"
-DEFAULT_MTU: Final = 1500
+
 DEFAULT_SEED: Final = 1
 
 SERVICE_PORTS: Final[Mapping[str, int]] = {
@@ -115,14 +115,14 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class LinkSpec:
-    """A cable. `delay` and `jitter` are one way; `loss` is a fraction from 0 to 1; `rate` None means unlimited."""
+    """A cable, both ways alike. `loss` is a fraction from 0 to 1; `rate` and `mtu` None mean unlimited."""
 
     endpoints: tuple[Endpoint, Endpoint]
     delay: Duration = 0
     jitter: Duration = 0
     loss: float = 0.0
     rate: int | None = None
-    mtu: int = DEFAULT_MTU
+    mtu: int | None = None
     down: bool = False
     description: str = ""
 
