@@ -15,13 +15,14 @@ class TunnelPath:
     `egress` and `neighbor` say where outer packets go; they hold while `generation` is the flow's.
     """
 
-    __slots__ = ("bound", "carrier_zone", "egress", "generation", "neighbor", "outgoing", "tunnel")
+    __slots__ = ("bound", "carrier_zone", "egress", "generation", "neighbor", "outgoing", "replay", "tunnel")
 
     def __init__(self, tunnel: Tunnel, outgoing: RunInterface, bound: RunInterface | None, carrier_zone: str) -> None:
         self.tunnel = tunnel
         self.outgoing = outgoing
         self.bound = bound
         self.carrier_zone = carrier_zone
+        self.replay = False
         self.generation = -1
         self.egress: RunInterface | None = None
         self.neighbor: Neighbor | None = None

@@ -1,0 +1,139 @@
+"""Deriving the run-time tables of a device from its configuration: tunnels, routes, policies, own addresses."""
+
+from __future__ import annotations
+
+from nsemu.config.device import DeviceConfig
+from nsemu.device.interfaces import InterfaceSet
+from nsemu.device.tunnels import TunnelPlan, gateway_parameters, plan_tunnels, tunnel_parameters
+from nsemu.flow.state import FlowState
+from nsemu.flow.tunnels import TunnelPath
+from nsemu.ike.engine import IkeEngine
+from nsemu.ipsec.tunnel import Tunnel
+from nsemu.policy.table import compile_policies
+from nsemu.routing.compile import compile_tables
+from nsemu.runtime.interface import RunInterface
+from nsemu.sim.scheduler import Instant
+
+
+class Compiler:
+    """Keeps the derived tables of one device; `plans` are its tunnels by ID."""
+
+    def __init__(self, state: FlowState, interfaces: InterfaceSet) -> None:
+        self._state = state
+        self._interfaces = interfaces
+        self.plans: dict[int, TunnelPlan] = {}
+
+    def apply(self, config: DeviceConfig, now: Instant) -> None:
+        """Bring everything in step with a new configuration. Cannot fail: the configuration has been checked."""
+        state = self._state
+        old = state.config
+        state.config = config
+        self._interfaces.synchronise(config)
+        state.interfaces = self._interfaces.items
+        state.local_addresses = {
+            address: interface
+            for interface in state.interfaces.values()
+            if interface.vrouter
+            for address in (interface.manage_ip, interface.config.address and interface.config.address.address)
+            if address
+        }
+        self._tunnels(config)
+        if old.policies is not config.policies or not state.generation or _policy_inputs_changed(old, config):
+            state.policies = compile_policies(config, state.policies if state.generation else None)
+            state.services = state.policies.services
+        self.refresh_routes(now)
+        for interface in state.interfaces.values():
+            if interface.name in old.interfaces and old.interfaces[interface.name].address != interface.config.address:
+                state.neighbors.forget(interface)
+
+    def refresh_routes(self, now: Instant) -> None:
+        """Decide which interfaces are up and which routes are active; sessions are decided anew."""
+        state = self._state
+        self._interfaces.settle(state.config, self._usable, now)
+        state.routes = compile_tables(state.config, self._is_up, state.routes)
+        state.generation += 1
+
+    def configure_ike(self, engine: IkeEngine, now: Instant) -> None:
+        """Tell the engine its gateways and tunnels."""
+        config = self._state.config
+        gateways = {}
+        for gateway in config.gateways.values():
+            outgoing = self._state.interfaces.get(gateway.outgoing_interface)
+            parameters = gateway_parameters(config, gateway, outgoing.address if outgoing is not None else 0)
+            if parameters is not None:
+                gateways[gateway.name] = parameters
+        tunnels = {
+            identifier: tunnel_parameters(identifier, plan)
+            for identifier, plan in self.plans.items()
+            if plan.settings.gateway in gateways
+        }
+        engine.configure(gateways, tunnels, now)
+
+    def _is_up(self, name: str) -> bool:
+        interface = self._interfaces.items.get(name)
+        return interface is not None and interface.up
+
+    def _usable(self, identifier: int) -> bool:
+        path = self._state.paths.get(identifier)
+        return path is not None and path.outgoing.carrier
+
+    def _tunnels(self, config: DeviceConfig) -> None:
+        state = self._state
+        addresses = {name: interface.address for name, interface in state.interfaces.items()}
+        plans = {plan.key: plan for plan in plan_tunnels(config, addresses)}
+        existing = {plan.key: identifier for identifier, plan in self.plans.items()}
+        for key, identifier in existing.items():
+            if key not in plans or plans[key].settings.outgoing_interface not in state.interfaces:
+                state.database.remove_tunnel(state.database.tunnels[identifier])
+                del self.plans[identifier]
+        for key, plan in plans.items():
+            if plan.settings.outgoing_interface in state.interfaces:
+                tunnel = self._tunnel(existing.get(key), plan)
+                self.plans[tunnel.identifier] = plan
+        self._paths(config)
+
+    def _tunnel(self, identifier: int | None, plan: TunnelPlan) -> Tunnel:
+        database = self._state.database
+        tunnel = database.tunnels.get(identifier) if identifier is not None else None
+        if tunnel is None:
+            return database.add_tunnel(plan.settings)
+        if tunnel.settings != plan.settings:
+            database.change_tunnel(tunnel, plan.settings)
+        return tunnel
+
+    def _paths(self, config: DeviceConfig) -> None:
+        state = self._state
+        paths: dict[int, TunnelPath] = {}
+        bound: dict[str, list[int]] = {}
+        state.policy_paths = {}
+        for identifier, plan in sorted(self.plans.items()):
+            path = self._path(identifier, plan)
+            paths[identifier] = path
+            if path.bound is not None:
+                bound.setdefault(path.bound.name, []).append(identifier)
+            for policy_id in plan.policies:
+                state.policy_paths[policy_id] = path
+        state.paths = paths
+        for interface in state.interfaces.values():
+            interface.tunnel_ids = tuple(bound.get(interface.name, ()))
+
+    def _path(self, identifier: int, plan: TunnelPlan) -> TunnelPath:
+        state = self._state
+        outgoing = state.interfaces[plan.settings.outgoing_interface]
+        bound: RunInterface | None = None
+        if plan.settings.bound_interface is not None:
+            bound = state.interfaces.get(plan.settings.bound_interface)
+        tunnel = state.database.tunnels[identifier]
+        known = state.paths.get(identifier)
+        same = known is not None and (known.tunnel, known.outgoing, known.bound) == (tunnel, outgoing, bound)
+        path = known if known is not None and same else TunnelPath(tunnel, outgoing, bound, plan.carrier_zone)
+        path.carrier_zone = plan.carrier_zone
+        path.replay = plan.replay
+        return path
+
+
+def _policy_inputs_changed(old: DeviceConfig, new: DeviceConfig) -> bool:
+    return any(
+        getattr(old, table) is not getattr(new, table)
+        for table in ("addresses", "address_groups", "services", "service_groups", "policy_order", "zones")
+    ) or (old.system.default_permit_all != new.system.default_permit_all)

@@ -1,0 +1,82 @@
+"""The debug buffer and the flow filters (`set ffilter`, `debug flow basic`, `get dbuf stream`; screenos-cli §2.1)."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from nsemu.wire.errors import MalformedPacket
+from nsemu.wire.ipv4 import Ipv4Packet
+
+DEFAULT_SIZE = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class FlowFilter:
+    """One filter: its words are ANDed, several filters ORed. Addresses are ints; None matches all."""
+
+    source: int | None = None
+    destination: int | None = None
+    source_port: int | None = None
+    destination_port: int | None = None
+    protocol: int | None = None
+
+    def matches(self, packet: Ipv4Packet) -> bool:
+        """Whether a packet passes the filter."""
+        ports = packet.payload[:4] if packet.protocol in {6, 17} and not packet.fragment_offset else b""
+        source_port = int.from_bytes(ports[:2], "big") if len(ports) == 4 else None
+        destination_port = int.from_bytes(ports[2:4], "big") if len(ports) == 4 else None
+        return (
+            self.source in {None, packet.source}
+            and self.destination in {None, packet.destination}
+            and self.protocol in {None, packet.protocol}
+            and (self.source_port is None or self.source_port == source_port)
+            and (self.destination_port is None or self.destination_port == destination_port)
+        )
+
+
+class DebugBuffer:
+    """Lines of debug output up to a size in octets, oldest dropped first; and what is being debugged."""
+
+    def __init__(self) -> None:
+        self.size = DEFAULT_SIZE
+        self._lines: deque[str] = deque()
+        self._octets = 0
+        self.active: dict[str, str] = {}
+        self.filters: list[FlowFilter] = []
+
+    def write(self, text: str) -> None:
+        """Add text, which ends with a newline."""
+        self._lines.append(text)
+        self._octets += len(text)
+        while self._octets > self.size and self._lines:
+            self._octets -= len(self._lines.popleft())
+
+    def clear(self) -> None:
+        """`clear db`."""
+        self._lines.clear()
+        self._octets = 0
+
+    @property
+    def used(self) -> int:
+        """Octets in the buffer."""
+        return self._octets
+
+    def stream(self) -> str:
+        """`get dbuf stream`."""
+        return "".join(self._lines)
+
+    @property
+    def flow(self) -> bool:
+        """Whether packets are traced."""
+        return "flow" in self.active
+
+    def wants(self, packet: bytes) -> bool:
+        """Whether a packet passes the flow filters; without filters all do."""
+        if not self.filters:
+            return True
+        try:
+            parsed = Ipv4Packet.parse_quote(packet)
+        except MalformedPacket:
+            return False
+        return any(item.matches(parsed) for item in self.filters)

@@ -1,0 +1,287 @@
+"""One emulated ScreenOS device: configuration, run-time state, frames in, frames out.
+
+Knows no lab, link or terminal: frames leave through a callable, time comes from the scheduler.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from nsemu.config.device import DeviceConfig, factory_configuration
+from nsemu.config.platform import DEFAULT_PLATFORM
+from nsemu.device.clock import DeviceClock
+from nsemu.device.compile import Compiler
+from nsemu.device.debug_buffer import DebugBuffer
+from nsemu.device.debug_flow import render_flow
+from nsemu.device.ike_glue import IkeGlue
+from nsemu.device.interfaces import InterfaceSet
+from nsemu.device.traffic_log import TrafficLog
+from nsemu.flow.icmp_errors import send_unreachable
+from nsemu.flow.neighbors import Neighbor
+from nsemu.flow.packet import Packet
+from nsemu.flow.pipeline import receive
+from nsemu.flow.session import TICK, Session
+from nsemu.flow.state import FlowState
+from nsemu.flow.steps import Dropped
+from nsemu.flow.tunnels import TunnelPath
+from nsemu.ike.engine import IkeEngine
+from nsemu.ike.parameters import EngineSettings
+from nsemu.ipsec.database import SaDatabase
+from nsemu.runtime.drop import DropReason
+from nsemu.runtime.event_log import EventLog, Level
+from nsemu.runtime.interface import RunInterface
+from nsemu.runtime.trace import PacketTrace
+from nsemu.sim.entropy import Entropy
+from nsemu.sim.scheduler import Instant, Scheduler, Timer
+from nsemu.wire.address import BROADCAST_MAC, format_ipv4
+from nsemu.wire.icmp import HOST_UNREACHABLE
+
+Transmit = Callable[[str, bytes, PacketTrace | None], None]
+"""Puts a frame on the wire of a named interface."""
+
+_ARP = b"\x08\x06"
+_IPV4 = b"\x08\x00"
+
+
+class Device:
+    """One device. `saved_text` is the saved configuration file, None on a factory device; `modified` tells whether the
+    running configuration has changed since.
+    """
+
+    def __init__(
+        self, name: str, scheduler: Scheduler, entropy: Entropy, transmit: Transmit, platform: str = DEFAULT_PLATFORM
+    ) -> None:
+        self.name = name
+        self.scheduler = scheduler
+        self.platform = platform
+        self._entropy = entropy
+        self._transmit = transmit
+        self.clock = DeviceClock(scheduler)
+        self.interfaces = InterfaceSet(name)
+        self.event_log = EventLog()
+        self.traffic_log = TrafficLog()
+        self.debug = DebugBuffer()
+        self.saved_text: str | None = None
+        self.on_save: Callable[[str], None] = _ignore
+        self.modified = False
+        self.resets = 0
+        self._sweeper: Timer | None = None
+        self._boot(factory_configuration(platform))
+
+    def _boot(self, config: DeviceConfig) -> None:
+        scheduler = self.scheduler
+        self.booted_at: Instant = scheduler.now
+        stream = self._entropy.stream(f"{self.name}/{self.resets}/ipsec")
+        self.database = SaDatabase(stream)
+        self.state = FlowState(self.name, scheduler, config, self.database, self)
+        self.state.unreachable = self._neighbor_unreachable
+        self._compiler = Compiler(self.state, self.interfaces)
+        self.ike = self._make_ike()
+        self._apply(config)
+
+    def _make_ike(self) -> IkeGlue:
+        stream = self._entropy.stream(f"{self.name}/{self.resets}/ike")
+        return IkeGlue(self.state, IkeEngine(stream, EngineSettings()), self.scheduler, self._log_words)
+
+    @property
+    def config(self) -> DeviceConfig:
+        """The running configuration."""
+        return self.state.config
+
+    def commit(self, config: DeviceConfig) -> None:
+        """Put a checked configuration in force; cannot fail."""
+        if config is not self.state.config:
+            self.modified = True
+            self._apply(config)
+
+    def save(self, text: str) -> None:
+        """Keep `text` as the saved configuration; it is what a restart begins with."""
+        self.saved_text = text
+        self.modified = False
+        self.on_save(text)
+
+    def restart(self, config: DeviceConfig) -> None:
+        """Power off and on: sessions, SAs and learned addresses are gone; `config` is the saved configuration."""
+        self.ike.stop()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            self._sweeper = None
+        self.resets += 1
+        self.interfaces = self._fresh_interfaces()
+        self.event_log = EventLog()
+        self.traffic_log = TrafficLog()
+        self.debug = DebugBuffer()
+        self._boot(config)
+        self.modified = False
+
+    def receive(self, interface: str, frame: bytes, trace: PacketTrace | None = None) -> None:
+        """A frame came in."""
+        ingress = self.interfaces.items.get(interface)
+        if ingress is None or not ingress.carrier or len(frame) < 14:
+            return
+        counters = ingress.counters
+        counters.in_packets += 1
+        counters.in_bytes += len(frame)
+        ethertype = frame[12:14]
+        if ethertype == _IPV4:
+            if frame[:6] == ingress.mac:
+                if self.debug.flow:
+                    trace = self._debugged(ingress, frame, trace)
+                    return
+                receive(self.state, ingress, frame, trace)
+        elif ethertype == _ARP and (frame[:6] == BROADCAST_MAC or frame[:6] == ingress.mac):
+            self.state.neighbors.receive(ingress, frame)
+
+    def set_carrier(self, interface: str, up: bool) -> None:
+        """The link of an interface came up or went down."""
+        found = self.interfaces.set_carrier(interface, up)
+        if found is None:
+            return
+        if not up:
+            self.state.neighbors.forget(found)
+        self._compiler.refresh_routes(self.scheduler.now)
+        if up:
+            self.state.neighbors.announce(found)
+
+    def clear_tunnel(self, identifier: int) -> None:
+        """`clear sa ID`: the SAs go, the peer is told."""
+        self.ike.engine.delete_tunnel_sas(identifier, self.scheduler.now)
+        self.ike.pump()
+
+    # -- upcalls of the pipeline (flow.state.Upcalls) -----------------------------------------------------------
+
+    def send_frame(self, interface: RunInterface, frame: bytes, trace: PacketTrace | None) -> None:
+        """Put a frame on the wire."""
+        counters = interface.counters
+        counters.out_packets += 1
+        counters.out_bytes += len(frame)
+        self._transmit(interface.name, frame, trace if trace is not None and trace.travels else None)
+
+    def acquire(self, path: TunnelPath) -> None:
+        """Traffic wants an SA (B061)."""
+        self.ike.engine.acquire(path.identifier, self.scheduler.now)
+        self.ike.pump()
+
+    def bad_spi(self, packet: Packet, spi: int, sequence: int) -> None:
+        """An ESP packet with an unknown SPI (Vol. 5, "Packet Flow", Paris 2; B158, B159)."""
+        tunnels = self.database.tunnels_of(packet.source)
+        if not tunnels:
+            return
+        ends = f"{format_ipv4(packet.source)}->{format_ipv4(packet.destination)}"
+        self.log(
+            26,
+            Level.ALERT,
+            f"IPSec tunnel on interface {packet.ingress.name} with tunnel ID 0x{tunnels[0].identifier:x} received a "
+            f"packet with a bad SPI. {ends}/{len(packet.data)}, ESP, SPI 0x{spi:x}, SEQ 0x{sequence:x}.",
+        )
+        engine, now = self.ike.engine, self.scheduler.now
+        engine.report_bad_spi(packet.destination, packet.source, packet.protocol, spi, now)
+        idle = self.database.inactive_tunnel_of(packet.source)
+        if idle is not None:
+            engine.acquire(idle.identifier, now)
+        self.ike.pump()
+
+    def replayed(self, packet: Packet, path: TunnelPath, spi: int, sequence: int) -> None:
+        """A packet failed the anti-replay check."""
+        ends = f"From {format_ipv4(packet.source)} to {format_ipv4(packet.destination)}"
+        self.log(
+            42,
+            Level.CRITICAL,
+            f"Replay packet detected on IPSec tunnel on {packet.ingress.name} with tunnel ID 0x{path.identifier:x}! "
+            f"{ends}/{len(packet.data)}, ESP, SPI 0x{spi:x}, SEQ 0x{sequence:x}.",
+        )
+
+    def soft_lifetime(self, path: TunnelPath) -> None:
+        """An SA has nearly used up its kilobytes or sequence numbers."""
+        self.ike.engine.rekey(path.identifier, self.scheduler.now)
+        self.ike.pump()
+
+    def session_created(self, session: Session) -> None:
+        """A session began: it will have to be aged."""
+        if session.policy is not None and session.policy.policy.log_init:
+            self.traffic_log.created(session, self.scheduler.now)
+        if self._sweeper is None:
+            self._sweeper = self.scheduler.after(TICK, self._sweep)
+
+    def session_closed(self, session: Session) -> None:
+        """A session ended."""
+        policy = session.policy
+        if policy is None:
+            return
+        policy.counters.packets += session.forward.packets + session.reverse.packets
+        policy.counters.octets += session.forward.octets + session.reverse.octets
+        if policy.policy.log:
+            self.traffic_log.closed(session, self.scheduler.now)
+
+    def denied(self, packet: Packet, policy_id: int | None, _reason: DropReason) -> None:
+        """A first packet was refused by policy."""
+        run = self.state.policies.run(policy_id) if policy_id is not None else None
+        if run is None:
+            return
+        run.counters.hits += 1
+        run.counters.packets += 1
+        run.counters.octets += len(packet.data)
+        if run.policy.log:
+            flow = (packet.source, packet.destination, packet.source_port, packet.destination_port)
+            self.traffic_log.denied(run.id, self.scheduler.now, flow, packet.protocol, "")
+
+    def log(self, type_: int, level: Level, text: str) -> None:
+        """Make an event log entry."""
+        self.event_log.add(self.scheduler.now, type_, level, text)
+
+    # -- inside -------------------------------------------------------------------------------------------------
+
+    def _apply(self, config: DeviceConfig) -> None:
+        now = self.scheduler.now
+        before = {name: interface.address for name, interface in self.interfaces.items.items()}
+        self._compiler.apply(config, now)
+        self._compiler.configure_ike(self.ike.engine, now)
+        self.ike.pump()
+        for name, interface in self.interfaces.items.items():
+            if interface.address != before.get(name, 0) and not interface.is_tunnel:
+                self.state.neighbors.announce(interface)
+
+    def _fresh_interfaces(self) -> InterfaceSet:
+        fresh = InterfaceSet(self.name)
+        fresh.carriers = dict(self.interfaces.carriers)
+        return fresh
+
+    def _log_words(self, type_: int, level: str, text: str) -> None:
+        self.log(type_, Level(level), text)
+
+    def _sweep(self) -> None:
+        self.state.sessions.sweep(self.scheduler.now)
+        self.state.reassembly.expire(self.scheduler.now)
+        self._sweeper = self.scheduler.after(TICK, self._sweep) if len(self.state.sessions) else None
+
+    def _neighbor_unreachable(self, neighbor: Neighbor, packet: bytes, trace: PacketTrace | None) -> None:
+        """A next hop does not answer ARP: count, tell the sender."""
+        lost = Packet(packet, neighbor.interface, None, trace)
+        neighbor.interface.counters.drop(DropReason.NO_ARP)
+        if trace is not None:
+            trace.enter(self.name, self.scheduler.now, neighbor.interface.name)
+            trace.add(_no_arp(neighbor))
+        if lost.parse() and lost.source not in self.state.local_addresses:
+            send_unreachable(self.state, lost, HOST_UNREACHABLE)
+
+    def _debugged(self, ingress: RunInterface, frame: bytes, trace: PacketTrace | None) -> PacketTrace | None:
+        """Process a frame with `debug flow basic` on, and write what happened into the debug buffer."""
+        own = trace
+        if own is None and self.debug.wants(frame[14:]):
+            own = PacketTrace(travels=False)
+        first = len(own.hops) if own is not None else 0
+        receive(self.state, ingress, frame, own)
+        if own is not None and self.debug.wants(frame[14:]):
+            since = self.booted_at
+            for hop in own.hops[first:]:
+                if hop.node == self.name:
+                    self.debug.write(render_flow(hop, since))
+        return trace
+
+
+def _no_arp(neighbor: Neighbor) -> Dropped:
+    return Dropped("egress", DropReason.NO_ARP, format_ipv4(neighbor.address))
+
+
+def _ignore(_text: str) -> None:
+    return None

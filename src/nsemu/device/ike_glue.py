@@ -1,0 +1,155 @@
+"""The few lines between the IKE engine and its device: datagrams out, events in, one timer (charter §4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from nsemu.flow.originate import originate
+from nsemu.flow.state import FlowState
+from nsemu.ike.engine import IkeEngine
+from nsemu.ike.events import Event, LifetimeShortened, Phase2Completed, SaKeys, SaRemoved
+from nsemu.ike.log import describe
+from nsemu.ike.parameters import ISAKMP_PORT, Datagram, Endpoint
+from nsemu.ipsec.sa import SaParameters
+from nsemu.ipsec.tunnel import Tunnel
+from nsemu.runtime.trace import PacketTrace
+from nsemu.sim.scheduler import SECOND, Scheduler, Timer
+from nsemu.wire.ipv4 import PROTOCOL_UDP, Ipv4Packet
+from nsemu.wire.udp import UdpDatagram
+
+LogEntry = Callable[[int, str, str], None]
+"""Makes an event log entry of (type, level word, text)."""
+
+
+class IkeGlue:
+    """Runs the engine of one device."""
+
+    def __init__(self, state: FlowState, engine: IkeEngine, scheduler: Scheduler, log: LogEntry) -> None:
+        self._state = state
+        self._scheduler = scheduler
+        self._log = log
+        self.engine = engine
+        self._timer: Timer | None = None
+        self._pumping = False
+        self.key_rows: list[SaParameters] = []
+        self.listeners: list[Callable[[Event], None]] = []
+        state.udp_handlers[ISAKMP_PORT] = self.receive
+
+    def receive(
+        self, payload: bytes, source: tuple[int, int], destination: tuple[int, int], _trace: PacketTrace | None
+    ) -> None:
+        """An IKE datagram came in."""
+        self.engine.receive_datagram(payload, Endpoint(*source), Endpoint(*destination), self._scheduler.now)
+        self.pump()
+
+    def pump(self) -> None:
+        """Send what is to be sent, apply what happened, arm the timer."""
+        if self._pumping:
+            return
+        self._pumping = True
+        try:
+            while self._pump_once():
+                pass
+        finally:
+            self._pumping = False
+        self._arm()
+
+    def stop(self) -> None:
+        """Forget the timer (the device restarts)."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _pump_once(self) -> bool:
+        worked = False
+        while (event := self.engine.next_event()) is not None:
+            self._apply(event)
+            worked = True
+        for datagram in self.engine.datagrams_to_send():
+            self._send(datagram)
+            worked = True
+        return worked
+
+    def _arm(self) -> None:
+        deadline = self.engine.next_deadline()
+        if self._timer is not None and self._timer.active and self._timer.at == deadline:
+            return
+        self.stop()
+        if deadline is not None:
+            self._timer = self._scheduler.at(deadline, self._expired)
+
+    def _expired(self) -> None:
+        self.engine.handle_timer(self._scheduler.now)
+        self.pump()
+
+    def _send(self, datagram: Datagram) -> None:
+        source, destination = datagram.source, datagram.destination
+        payload = UdpDatagram(source.port, destination.port, datagram.data).build(source.address, destination.address)
+        packet = Ipv4Packet(
+            source.address,
+            destination.address,
+            PROTOCOL_UDP,
+            payload,
+            identification=self._state.next_identification(),
+        )
+        owner = self._state.local_addresses.get(source.address)
+        if owner is not None:
+            originate(self._state, packet, owner.vrouter)
+
+    def _apply(self, event: Event) -> None:
+        entry = describe(event)
+        if entry is not None:
+            self._log(entry.type, entry.level, entry.text)
+        if isinstance(event, Phase2Completed):
+            self._install(event)
+        elif isinstance(event, SaRemoved):
+            self._remove(event)
+        elif isinstance(event, LifetimeShortened):
+            self._shorten(event)
+        for listener in self.listeners:
+            listener(event)
+
+    def _install(self, event: Phase2Completed) -> None:
+        tunnel = self._state.database.tunnels.get(event.tunnel_id)
+        if tunnel is None:
+            return
+        path = self._state.paths[event.tunnel_id]
+        replay = path.replay
+        now = self._scheduler.now
+        inbound = _parameters(event, event.inbound, tunnel, replay)
+        self._state.database.install_inbound(tunnel, inbound, now)
+        self.key_rows.append(inbound)
+        outbound = _parameters(event, event.outbound, tunnel, replay)
+        if event.current:
+            self._state.database.install_outbound(tunnel, outbound, now)
+
+    def _remove(self, event: SaRemoved) -> None:
+        tunnel = self._state.database.tunnels.get(event.tunnel_id)
+        if tunnel is None:
+            return
+        for sa in [*tunnel.inbound_sas, *tunnel.outbound_sas]:
+            if sa.spi in {event.inbound_spi, event.outbound_spi}:
+                self._state.database.remove(sa)
+
+    def _shorten(self, event: LifetimeShortened) -> None:
+        tunnel = self._state.database.tunnels.get(event.tunnel_id)
+        for sa in [*tunnel.inbound_sas, *tunnel.outbound_sas] if tunnel is not None else []:
+            if event.lifetime:
+                sa.expires_at = sa.installed_at + event.lifetime * SECOND
+
+
+def _parameters(event: Phase2Completed, keys: SaKeys, tunnel: Tunnel, replay: bool) -> SaParameters:
+    proposal = event.proposal
+    return SaParameters(
+        keys.spi,
+        tunnel.settings.local,
+        tunnel.settings.peer,
+        proposal.protocol,
+        proposal.encryption,
+        proposal.integrity,
+        keys.encryption_key,
+        keys.integrity_key,
+        replay,
+        event.lifetime,
+        event.lifesize,
+    )

@@ -1,0 +1,209 @@
+"""From VPN configuration to tunnels: which tunnels there are, with which proxy IDs, for the flow and for IKE.
+
+A VPN bound to a tunnel interface makes one tunnel (B142, B172); one that policies name makes a tunnel for each proxy ID
+that its policies yield (B171), so that a policy and its mirror share one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from nsemu.config.address import PREDEFINED_ADDRESSES
+from nsemu.config.algorithms import IpsecProtocol
+from nsemu.config.device import DeviceConfig
+from nsemu.config.ike import IkeGateway, Identity, Phase1Proposal, Phase2Proposal, SecurityLevel
+from nsemu.config.policy import Policy, PolicyAction
+from nsemu.config.predefined import PHASE1_SETS, PHASE2_SETS
+from nsemu.config.service import ANY_SERVICE
+from nsemu.config.vpn import ProxyId, Vpn
+from nsemu.ike.parameters import GatewayParameters, TunnelParameters
+from nsemu.ipsec.tunnel import NO_POLICY, TunnelSettings
+from nsemu.wire.address import AddressError, Prefix, parse_ipv4
+
+ANYWHERE = Prefix(0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Selector:
+    """A proxy ID in numbers: two networks, protocol and port (0 for any)."""
+
+    local: Prefix = ANYWHERE
+    remote: Prefix = ANYWHERE
+    protocol: int = 0
+    port: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TunnelPlan:
+    """One tunnel that the configuration asks for. `policies` are those that use it, empty when it is bound.
+
+    `carrier_zone` is the zone in which decrypted packets of a policy-based tunnel arrive.
+    """
+
+    vpn: str
+    selector: Selector
+    settings: TunnelSettings
+    proposals: tuple[Phase2Proposal, ...]
+    replay: bool
+    carrier_zone: str
+    policies: tuple[int, ...] = ()
+
+    @property
+    def key(self) -> tuple[str, Selector]:
+        """What makes it the same tunnel after a change of the configuration."""
+        return (self.vpn, self.selector)
+
+
+def plan_tunnels(config: DeviceConfig, addresses: dict[str, int]) -> list[TunnelPlan]:
+    """The tunnels of a configuration, in the order of its VPNs. `addresses` are the interfaces' own."""
+    by_vpn: dict[str, list[Policy]] = {}
+    for policy in config.policies.values():
+        if policy.action is PolicyAction.TUNNEL and policy.vpn is not None:
+            by_vpn.setdefault(policy.vpn, []).append(policy)
+    plans: list[TunnelPlan] = []
+    for vpn in config.vpns.values():
+        gateway = config.gateways.get(vpn.gateway)
+        peer = gateway_address(gateway) if gateway is not None else None
+        if gateway is None or peer is None:
+            continue
+        proposals = phase2_proposals(config, vpn)
+        if not proposals:
+            continue
+        settings = _settings(vpn, gateway, peer, addresses.get(gateway.outgoing_interface, 0), proposals[0])
+        plans.extend(_plans_of(config, vpn, settings, proposals, by_vpn.get(vpn.name, [])))
+    return plans
+
+
+def _plans_of(
+    config: DeviceConfig,
+    vpn: Vpn,
+    settings: TunnelSettings,
+    proposals: tuple[Phase2Proposal, ...],
+    policies: list[Policy],
+) -> Iterator[TunnelPlan]:
+    configured = configured_selector(config, vpn.proxy_id) if vpn.proxy_id is not None else None
+    if vpn.bind_interface is not None:
+        yield TunnelPlan(vpn.name, configured or Selector(), settings, proposals, vpn.replay, "")
+        return
+    outgoing = config.interfaces.get(settings.outgoing_interface)
+    carrier = _carrier_zone(config, vpn, outgoing.zone if outgoing is not None else "")
+    grouped: dict[Selector, list[tuple[Policy, bool]]] = {}
+    for policy in policies:
+        outbound = policy.to_zone == carrier
+        selector = configured or derived_selector(config, policy, outbound)
+        grouped.setdefault(selector, []).append((policy, outbound))
+    for selector, users in grouped.items():
+        outward = next((policy.id for policy, outbound in users if outbound), NO_POLICY)
+        inward = next((policy.id for policy, outbound in users if not outbound), NO_POLICY)
+        own = replace(settings, policy_in=inward, policy_out=outward)
+        ids = tuple(policy.id for policy, _ in users)
+        yield TunnelPlan(vpn.name, selector, own, proposals, vpn.replay, carrier, ids)
+
+
+def _settings(vpn: Vpn, gateway: IkeGateway, peer: int, local: int, proposal: Phase2Proposal) -> TunnelSettings:
+    return TunnelSettings(
+        vpn.name,
+        gateway.name,
+        peer,
+        local,
+        gateway.outgoing_interface,
+        proposal.protocol,
+        proposal.encryption,
+        proposal.integrity,
+        vpn.bind_interface,
+    )
+
+
+def _carrier_zone(config: DeviceConfig, vpn: Vpn, outgoing_zone: str) -> str:
+    bound = config.zones.get(vpn.bind_zone) if vpn.bind_zone is not None else None
+    return (bound.carrier if bound is not None else None) or outgoing_zone
+
+
+def configured_selector(config: DeviceConfig, proxy_id: ProxyId) -> Selector:
+    """The selector of a proxy ID that the admin wrote; host bits do not count (E026)."""
+    protocol, port = _service_selector(config, (proxy_id.service,))
+    return Selector(proxy_id.local.network, proxy_id.remote.network, protocol, port)
+
+
+def derived_selector(config: DeviceConfig, policy: Policy, outbound: bool) -> Selector:
+    """The selector that a policy yields (B171): its addresses and service; several cells or a group mean any (B176)."""
+    source = _address_selector(config, policy.from_zone, policy.sources, policy.source_negate)
+    destination = _address_selector(config, policy.to_zone, policy.destinations, policy.destination_negate)
+    local, remote = (source, destination) if outbound else (destination, source)
+    protocol, port = _service_selector(config, policy.services)
+    return Selector(local, remote, protocol, port)
+
+
+def _address_selector(config: DeviceConfig, zone: str, names: tuple[str, ...], negate: bool) -> Prefix:
+    if len(names) != 1 or negate:
+        return ANYWHERE
+    record = config.addresses.get((zone, names[0]))
+    if record is not None and record.prefix is not None:
+        return record.prefix.network
+    return PREDEFINED_ADDRESSES.get(names[0], ANYWHERE)
+
+
+def _service_selector(config: DeviceConfig, names: tuple[str, ...]) -> tuple[int, int]:
+    service = config.services.get(names[0]) if len(names) == 1 else None
+    if service is None or service.name == ANY_SERVICE or len(service.entries) != 1:
+        return (0, 0)
+    entry = service.entries[0]
+    single = entry.protocol in {6, 17} and entry.destination_low == entry.destination_high
+    return (entry.protocol, entry.destination_low if single else 0)
+
+
+def gateway_address(gateway: IkeGateway) -> int | None:
+    """The peer's address, None when it is not a static one."""
+    if gateway.address is None:
+        return None
+    try:
+        return parse_ipv4(gateway.address)
+    except AddressError:
+        return None
+
+
+def phase1_proposals(config: DeviceConfig, gateway: IkeGateway) -> tuple[Phase1Proposal, ...]:
+    """The proposals of a gateway; Standard when it names none."""
+    names = gateway.proposals or PHASE1_SETS[gateway.security_level or SecurityLevel.STANDARD]
+    return tuple(config.p1_proposals[name] for name in names if name in config.p1_proposals)
+
+
+def phase2_proposals(config: DeviceConfig, vpn: Vpn) -> tuple[Phase2Proposal, ...]:
+    """The proposals of a VPN; Standard when it names none."""
+    names = vpn.proposals or PHASE2_SETS[vpn.security_level or SecurityLevel.STANDARD]
+    return tuple(config.p2_proposals[name] for name in names if name in config.p2_proposals)
+
+
+def gateway_parameters(config: DeviceConfig, gateway: IkeGateway, local: int) -> GatewayParameters | None:
+    """What the IKE engine is told of a gateway; None when it cannot be used yet."""
+    peer = gateway_address(gateway)
+    if peer is None or not local:
+        return None
+    return GatewayParameters(
+        gateway.name,
+        local,
+        peer,
+        phase1_proposals(config, gateway),
+        gateway.preshared_key.encode(),
+        gateway.mode,
+        Identity.infer(gateway.local_id) if gateway.local_id else None,
+        Identity.infer(gateway.peer_id) if gateway.peer_id else None,
+        config.ike.initial_contact,
+    )
+
+
+def tunnel_parameters(identifier: int, plan: TunnelPlan) -> TunnelParameters:
+    """What the IKE engine is told of a tunnel."""
+    selector = plan.selector
+    return TunnelParameters(
+        identifier,
+        plan.vpn,
+        plan.settings.gateway,
+        tuple(item for item in plan.proposals if item.protocol is IpsecProtocol.ESP),
+        selector.local,
+        selector.remote,
+        selector.protocol,
+        selector.port,
+        plan.replay,
+    )
