@@ -22,13 +22,15 @@ from nsemu.runtime.trace import Lost, Note, PacketTrace
 from nsemu.sim.entropy import Stream
 from nsemu.sim.scheduler import Scheduler, Timer
 from nsemu.wire import icmp
-from nsemu.wire.address import BROADCAST_ADDRESS, Prefix, format_ipv4
+from nsemu.wire.address import Prefix, format_ipv4
 from nsemu.wire.errors import MalformedPacket
 from nsemu.wire.ipv4 import PROTOCOL_ICMP, PROTOCOL_UDP, FragmentationNeeded, Ipv4Packet, decrement_ttl, fragment
 from nsemu.wire.summary import summarise
 
 DEFAULT_TTL: Final = 64
 DEFAULT_MTU: Final = 1500
+GROUP_ADDRESSES: Final = 0xE0000000
+"""From 224.0.0.0 up no address is a single host's: multicast, reserved, the limited broadcast."""
 
 ProtocolHandler = Callable[[Ipv4Packet, bytes, IpInterface, PacketTrace | None], None]
 """Called with the whole packet, its payload, the interface it came in through and its trace."""
@@ -207,12 +209,11 @@ class IpStack:
         return next(iter(self.interfaces.values()))
 
     def _route_for(self, destination: int) -> Route | None:
-        route = self.routes.lookup(destination)
-        if route is None and destination == BROADCAST_ADDRESS:
-            # The limited broadcast stays on one network: the first that is up.
-            up = next((one for one in self.interfaces.values() if one.up), None)
-            return None if up is None else Route(Prefix(BROADCAST_ADDRESS, 32), up)
-        return route
+        if destination < GROUP_ADDRESSES:
+            return self.routes.lookup(destination)
+        # The limited broadcast and groups stay on one network: the first that is up, and no gateway.
+        up = next((one for one in self.interfaces.values() if one.up), None)
+        return None if up is None else Route(Prefix(destination, 32), up)
 
     # Receiving
 
@@ -227,11 +228,11 @@ class IpStack:
             self._drop("malformed", str(error), trace)
             return
         # RFC 1812 §5.3.7, RFC 1122 §3.2.1.3: no packet comes from a group, a broadcast or the loopback network.
-        if packet.source >= 0xE0000000 or packet.source >> 24 == 127 or interface.is_broadcast(packet.source):
+        if packet.source >= GROUP_ADDRESSES or packet.source >> 24 == 127 or interface.is_broadcast(packet.source):
             self._drop("martian source", f"source {format_ipv4(packet.source)} is no host", trace)
         elif interface.is_broadcast(packet.destination) or (self.is_local(packet.destination) and not group):
             self._deliver(packet, interface, trace)
-        elif group or not self.forwarding:
+        elif group or not self.forwarding or packet.destination >= GROUP_ADDRESSES:
             self._drop("not for this node", f"{format_ipv4(packet.destination)} is not an address of this node", trace)
         else:
             self._forward(packet, data[: packet.total_length], trace)
