@@ -189,8 +189,13 @@ class TcpSegment:
         return len(self.payload) + (self.flags & FIN) + ((self.flags & SYN) >> 1)
 
     def __str__(self) -> str:
-        names = "+".join(name for bit, name in _FLAG_NAMES if self.flags & bit) or "none"
-        return f"{self.source_port} > {self.destination_port} {names} seq {self.sequence} ack {self.acknowledgment}"
+        ports = f"{self.source_port} > {self.destination_port}"
+        return f"{ports} {flag_names(self.flags)} seq {self.sequence} ack {self.acknowledgment}"
+
+
+def flag_names(flags: int) -> str:
+    """`SYN+ACK`; `none` for a null segment."""
+    return "+".join(name for bit, name in _FLAG_NAMES if flags & bit) or "none"
 
 
 def parse_quoted_start(data: bytes | memoryview) -> tuple[int, int, int]:

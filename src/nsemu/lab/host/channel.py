@@ -21,6 +21,10 @@ class Channel(Protocol):
     def remote(self) -> Endpoint:
         """The peer's address and port."""
 
+    @property
+    def acknowledged(self) -> int:
+        """Grows with what the peer has confirmed."""
+
     def send(self, data: bytes) -> None:
         """Queue data; dropped when the connection has ended (`closed` tells that)."""
 

@@ -134,6 +134,11 @@ class TcpConnection:
         return sender.in_flight or sender.nxt < sender.data_end + sender.closing
 
     @property
+    def acknowledged(self) -> int:
+        """SND.UNA, unwrapped: it only grows."""
+        return self._sender.una
+
+    @property
     def mss(self) -> int:
         """Octets of text in our largest segment."""
         return self._sender.mss

@@ -7,7 +7,7 @@ applications. The rules of a connection itself are in `tcp_connection`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from nsemu.lab.host.channel import Channel, Conversation
@@ -23,7 +23,7 @@ from nsemu.wire import icmp
 from nsemu.wire.errors import MalformedPacket
 from nsemu.wire.ipv4 import HEADER_LENGTH as IPV4_HEADER_LENGTH
 from nsemu.wire.ipv4 import Ipv4Packet
-from nsemu.wire.tcp import ACK, HEADER_LENGTH, PROTOCOL, RST, SYN, TcpSegment, parse_quoted_start
+from nsemu.wire.tcp import ACK, HEADER_LENGTH, PROTOCOL, RST, SYN, TcpSegment, flag_names, parse_quoted_start
 
 FIRST_EPHEMERAL_PORT: Final = 49152
 """RFC 6335 §6."""
@@ -40,8 +40,15 @@ _UNREACHABLE: Final = {
 }
 
 ConversationFactory = Callable[[Channel], Conversation]
-SegmentWatcher = Callable[[TcpSegment, PacketTrace | None], None]
 _Key = tuple[Endpoint, Endpoint]
+
+
+@dataclass(frozen=True, slots=True)
+class RawUser:
+    """Who sent a segment without a connection and waits for what it brings."""
+
+    on_segment: Callable[[TcpSegment], None]
+    on_error: Callable[[IcmpError], None]
 
 
 class PortInUse(ValueError):
@@ -83,6 +90,11 @@ class TcpSocket:
     def remote(self) -> Endpoint:
         """The peer's address and port."""
         return self.connection.remote
+
+    @property
+    def acknowledged(self) -> int:
+        """Grows with what the peer has confirmed."""
+        return self.connection.acknowledged
 
     def send(self, data: bytes) -> None:
         """Queue data; dropped when the connection has ended."""
@@ -172,7 +184,7 @@ class TcpTable:
         self._stream = stream
         self._sockets: dict[_Key, TcpSocket] = {}
         self._listeners: dict[int, Listener] = {}
-        self._watchers: dict[_Key, SegmentWatcher] = {}
+        self._raw_users: dict[_Key, RawUser] = {}
         self._next_port = stream.integer(FIRST_EPHEMERAL_PORT, LAST_PORT)
         stack.register(PROTOCOL, self.receive)
         stack.on_icmp_error(PROTOCOL, self._icmp_error)
@@ -234,7 +246,7 @@ class TcpTable:
 
     def free_port(self) -> int:
         """A port that no listener and no connection has. Raises PortInUse when there is none."""
-        taken = {key[0].port for key in (*self._sockets, *self._watchers)} | self._listeners.keys()
+        taken = {key[0].port for key in (*self._sockets, *self._raw_users)} | self._listeners.keys()
         for _ in range(LAST_PORT - FIRST_EPHEMERAL_PORT + 1):
             port = self._next_port
             self._next_port = port + 1 if port < LAST_PORT else FIRST_EPHEMERAL_PORT
@@ -267,19 +279,16 @@ class TcpTable:
             mtu = self.stack.mtu_towards(connection.remote.address) or 0
             connection.path_mtu(mtu - _HEADERS, segment.sequence, self.now)
 
-    def send_raw(
-        self, segment: TcpSegment, remote: int, watcher: SegmentWatcher | None = None, trace: PacketTrace | None = None
-    ) -> SendResult:
-        """Send a segment that belongs to no connection; what answers it goes to `watcher` until `stop_watching`."""
+    def send_raw(self, segment: TcpSegment, remote: int, user: RawUser, trace: PacketTrace | None = None) -> SendResult:
+        """Send a segment that belongs to no connection; what answers it goes to `user` until `forget_raw`."""
         local = self.stack.source_for(remote) or 0
-        if watcher is not None:
-            key = (Endpoint(local, segment.source_port), Endpoint(remote, segment.destination_port))
-            self._watchers[key] = watcher
+        key = (Endpoint(local, segment.source_port), Endpoint(remote, segment.destination_port))
+        self._raw_users[key] = user
         return self._send(local, remote, segment, trace)
 
-    def stop_watching(self, port: int) -> None:
-        """Forget the watchers of a local port."""
-        self._watchers = {key: watcher for key, watcher in self._watchers.items() if key[0].port != port}
+    def forget_raw(self, user: RawUser) -> None:
+        """What still comes is answered with RST, as anything that belongs to nothing."""
+        self._raw_users = {key: one for key, one in self._raw_users.items() if one is not user}
 
     def _send(self, local: int, remote: int, segment: TcpSegment, trace: PacketTrace | None) -> SendResult:
         # RFC 1191: DF finds the path MTU.
@@ -303,12 +312,14 @@ class TcpTable:
         local = Endpoint(packet.destination, segment.destination_port)
         remote = Endpoint(packet.source, segment.source_port)
         socket = self._sockets.get((local, remote))
-        watcher = self._watchers.get((local, remote))
+        raw_user = self._raw_users.get((local, remote))
         if socket is not None:
             socket.connection.receive(segment, self.now)
             socket.turn(_delivered(trace, f"to the connection of TCP port {local.port}"))
-        elif watcher is not None:
-            watcher(segment, _delivered(trace, f"to the test that uses TCP port {local.port}"))
+        elif raw_user is not None:
+            if trace is not None:
+                trace.add(Delivered(f"{flag_names(segment.flags)} for TCP port {local.port}"))
+            raw_user.on_segment(segment)
         else:
             self._receive_for_listener(segment, local, remote, trace)
 
@@ -353,6 +364,9 @@ class TcpTable:
             return
         local = Endpoint(error.offending.source, local_port)
         remote = Endpoint(error.offending.destination, remote_port)
+        raw_user = self._raw_users.get((local, remote))
+        if raw_user is not None:
+            raw_user.on_error(error)
         socket = self._sockets.get((local, remote))
         if socket is None:
             return

@@ -1,0 +1,67 @@
+"""The services a host can run, by name, and how one is written: `http`, `http:8080`, `smtp:ident`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from nsemu.lab.arguments import suggestion
+from nsemu.lab.host.channel import Channel, Conversation
+from nsemu.lab.host.services import echo, ftp, http, ident, pop3, smtp, telnet
+from nsemu.lab.host.services.context import ServiceContext
+
+
+class ServiceError(ValueError):
+    """A text that names no service, or a port or option that it cannot have."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceKind:
+    """One kind. `udp` tells that it also echoes datagrams on its port; `options` are the words it understands."""
+
+    name: str
+    port: int
+    make: Callable[[Channel, ServiceContext], Conversation]
+    udp: bool = False
+    options: frozenset[str] = frozenset()
+
+
+SERVICES: Final = {
+    kind.name: kind
+    for kind in (
+        ServiceKind("http", http.PORT, http.HttpService),
+        ServiceKind("ftp", ftp.PORT, ftp.FtpService),
+        ServiceKind("telnet", telnet.PORT, telnet.TelnetService),
+        ServiceKind("smtp", smtp.PORT, smtp.SmtpService, options=frozenset({smtp.IDENT_OPTION})),
+        ServiceKind("pop3", pop3.PORT, pop3.Pop3Service),
+        ServiceKind("ident", ident.PORT, ident.IdentService),
+        ServiceKind("echo", echo.PORT, echo.EchoService, udp=True),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSpec:
+    """A service as asked for."""
+
+    kind: ServiceKind
+    port: int
+    options: frozenset[str] = frozenset()
+
+    @classmethod
+    def parse(cls, text: str) -> ServiceSpec:
+        """`NAME[:PORT][:OPTION]…`. Raises ServiceError."""
+        name, *rest = text.split(":")
+        kind = SERVICES.get(name)
+        if kind is None:
+            raise ServiceError(f"unknown service {name!r}{suggestion(name, SERVICES)}")
+        port, options = kind.port, set[str]()
+        for word in rest:
+            if word.isascii() and word.isdigit() and 1 <= int(word) <= 65535:
+                port = int(word)
+            elif word in kind.options:
+                options.add(word)
+            else:
+                raise ServiceError(f"service {name} has no port or option {word!r}")
+        return cls(kind, port, frozenset(options))
