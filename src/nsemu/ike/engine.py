@@ -1,0 +1,283 @@
+"""The IKEv1 engine of one device: sans-IO (charter §4).
+
+    engine.receive_datagram(data, source, destination, now)
+    engine.handle_timer(now)            engine.next_deadline()
+    engine.datagrams_to_send()          engine.next_event()
+
+No clock, no socket; chance comes from one stream. Whatever the octets of a datagram, no exception escapes:
+what is nonsense moves a counter, what breaks a rule is notified and told as an event.
+RFC 2407, RFC 2408, RFC 2409.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from nsemu.ike import debug, informational, pairs, phase1, phase2
+from nsemu.ike.context import Counters, IkeContext
+from nsemu.ike.events import BadSpiNotified, Event, Removal
+from nsemu.ike.exchange import Phase1Sa, State
+from nsemu.ike.notify import send_delete_phase1, send_informational, send_unprotected_bad_spi
+from nsemu.ike.parameters import (
+    ISAKMP_PORT,
+    Datagram,
+    Endpoint,
+    EngineSettings,
+    GatewayParameters,
+    TunnelParameters,
+)
+from nsemu.ike.peers import Gateway, Tunnel
+from nsemu.ike.views import Phase1View, phase1_views
+from nsemu.sim.entropy import Stream
+from nsemu.sim.scheduler import SECOND, Instant
+from nsemu.wire.errors import MalformedPacket
+from nsemu.wire.isakmp import FLAG_ENCRYPTED, VERSION, ZERO_COOKIE, ExchangeType, Header, PayloadType, parse_header
+from nsemu.wire.isakmp_payloads import PROTOCOL_AH, PROTOCOL_ESP, NotifyType, build_notification
+
+_PHASE1_EXCHANGES: Final = frozenset((ExchangeType.MAIN, ExchangeType.AGGRESSIVE))
+_DOI_PROTOCOLS: Final = {50: PROTOCOL_ESP, 51: PROTOCOL_AH}
+
+
+class IkeEngine:
+    """IKE for one device. Both roles; which one is a property of each negotiation."""
+
+    def __init__(self, stream: Stream, settings: EngineSettings | None = None) -> None:
+        self._context = IkeContext(stream, settings or EngineSettings(), phase2.negotiate)
+
+    @property
+    def counters(self) -> Counters:
+        """What became of datagrams."""
+        return self._context.counters
+
+    @property
+    def settings(self) -> EngineSettings:
+        """The settings in force; new ones hold from the next negotiation or timer on."""
+        return self._context.settings
+
+    @settings.setter
+    def settings(self, settings: EngineSettings) -> None:
+        self._context.settings = settings
+
+    @property
+    def debug(self) -> Callable[[str], None] | None:
+        """Where the lines of `debug ike` go; None while it is off."""
+        return self._context.debug
+
+    @debug.setter
+    def debug(self, write: Callable[[str], None] | None) -> None:
+        self._context.debug = write
+
+    def configure(
+        self, gateways: Mapping[str, GatewayParameters], tunnels: Mapping[int, TunnelParameters], now: Instant
+    ) -> None:
+        """Replace the configuration. What is unchanged keeps its SAs; the others are deleted, with notice to the peer.
+
+        Raises ValueError, before anything is changed, for an identity that cannot be sent, a gateway or tunnel without
+        proposals, or a tunnel that names no gateway given here.
+        """
+        context = self._context
+        self._set_time(now)
+        new_gateways = {
+            name: context.gateways[name] if self._is_unchanged(parameters) else _new_gateway(parameters)
+            for name, parameters in gateways.items()
+        }
+        new_tunnels: dict[int, Tunnel] = {}
+        for tunnel_id, parameters in tunnels.items():
+            gateway = new_gateways.get(parameters.gateway)
+            if gateway is None or not parameters.proposals:
+                raise ValueError(f"tunnel {tunnel_id} has no gateway {parameters.gateway!r} or no proposal")
+            old = context.tunnels.get(tunnel_id)
+            kept = old is not None and old.parameters == parameters and old.gateway is gateway
+            new_tunnels[tunnel_id] = old if old is not None and kept else Tunnel(parameters, gateway)
+        self._retire(new_gateways, new_tunnels)
+        context.gateways, context.tunnels = new_gateways, new_tunnels
+        context.by_address = {}
+        for gateway in new_gateways.values():
+            gateway.adopt([tunnel for tunnel in new_tunnels.values() if tunnel.gateway is gateway])
+            if gateway.parameters.peer is not None:
+                context.by_address.setdefault((gateway.parameters.local, gateway.parameters.peer), gateway)
+
+    def _is_unchanged(self, parameters: GatewayParameters) -> bool:
+        old = self._context.gateways.get(parameters.name)
+        return old is not None and old.parameters == parameters
+
+    def _retire(self, gateways: Mapping[str, Gateway], tunnels: Mapping[int, Tunnel]) -> None:
+        """End what is not kept: tunnels first, so that their deletes still find a Phase 1 SA."""
+        context = self._context
+        for tunnel_id, tunnel in context.tunnels.items():
+            if tunnels.get(tunnel_id) is not tunnel:
+                tunnel.gateway.waiting.pop(tunnel_id, None)
+                for quick in list(tunnel.negotiations):
+                    phase2.abandon(context, quick)
+                pairs.remove_all(context, tunnel, Removal.CONFIGURATION, tell=True)
+        kept = set(map(id, gateways.values()))
+        for sa in self._negotiations():
+            if id(sa.gateway) not in kept:
+                send_delete_phase1(context, sa)
+                phase1.remove(context, sa, Removal.CONFIGURATION)
+
+    def _negotiations(self) -> list[Phase1Sa]:
+        return [*self._context.initiating.values(), *self._context.phase1s.values()]
+
+    def _set_time(self, now: Instant) -> None:
+        self._context.now = max(self._context.now, now)
+
+    def receive_datagram(self, data: bytes, source: Endpoint, destination: Endpoint, now: Instant) -> None:
+        """Take a UDP payload that came to `destination`, one of the device's addresses."""
+        context = self._context
+        self._set_time(now)
+        context.counters.received += 1
+        try:
+            header = parse_header(data)
+            if context.debug is not None:
+                debug.arrived(context.debug, header, source)
+            if header.version != VERSION or header.initiator_cookie == ZERO_COOKIE:
+                context.counters.unsupported += 1
+            else:
+                self._dispatch(header, data, source, destination)
+        except MalformedPacket:
+            context.counters.malformed += 1
+
+    def _dispatch(self, header: Header, data: bytes, source: Endpoint, destination: Endpoint) -> None:
+        context = self._context
+        exchange = header.exchange
+        sa = context.phase1s.get(data[:16])
+        if sa is not None and (sa.peer.address != source.address or sa.local.address != destination.address):
+            context.counters.unexpected += 1
+        elif exchange == ExchangeType.INFORMATIONAL:
+            if not header.flags & FLAG_ENCRYPTED:
+                informational.receive_unprotected(context, header, data, source, destination)
+            elif sa is not None:
+                informational.receive(context, sa, header, data)
+            else:
+                context.counters.unknown_cookies += 1
+        elif exchange in _PHASE1_EXCHANGES:
+            self._phase1(sa, header, data, source, destination)
+        elif exchange != ExchangeType.QUICK:
+            context.counters.unsupported += 1
+        elif sa is None:
+            context.counters.unknown_cookies += 1
+        elif sa.state is not State.ESTABLISHED:
+            context.counters.unexpected += 1
+        else:
+            phase2.receive(context, sa, header, data)
+
+    def _phase1(
+        self, sa: Phase1Sa | None, header: Header, data: bytes, source: Endpoint, destination: Endpoint
+    ) -> None:
+        context = self._context
+        own = context.initiating.get(header.initiator_cookie)
+        if sa is None and header.responder_cookie == ZERO_COOKIE:
+            answered = context.responding.get((header.initiator_cookie, source))
+            if own is not None:
+                context.counters.unexpected += 1  # our own first message, thrown back
+            elif answered is None:
+                phase1.respond(context, header, data, source, destination)
+            elif data == answered.received:
+                phase1.receive(context, answered, header, data)
+            else:
+                context.counters.unexpected += 1
+            return
+        if sa is None:
+            sa = own
+        if sa is None or sa.peer.address != source.address:
+            context.counters.unknown_cookies += 1
+        elif phase1.receive(context, sa, header, data):
+            if sa.initial_contact:
+                informational.initial_contact(context, sa)
+            phase2.start_waiting(context, sa)
+
+    def handle_timer(self, now: Instant) -> None:
+        """Do what has come due by `now`."""
+        self._set_time(now)
+        timers = self._context.timers
+        while timers.step(now):
+            pass
+
+    def next_deadline(self) -> Instant | None:
+        """When `handle_timer` wants to be called next."""
+        return self._context.timers.next_deadline()
+
+    def datagrams_to_send(self) -> list[Datagram]:
+        """Take the datagrams that are to be sent, in order."""
+        outgoing = self._context.outgoing
+        datagrams = list(outgoing)
+        outgoing.clear()
+        return datagrams
+
+    def next_event(self) -> Event | None:
+        """Take the oldest event, None when there is no more."""
+        events = self._context.events
+        return events.popleft() if events else None
+
+    def acquire(self, tunnel_id: int, now: Instant) -> None:
+        """Traffic needs an SA: negotiate one, unless there is one or a negotiation is under way (B061, B154, B155).
+
+        Raises KeyError for a tunnel that was not configured.
+        """
+        self._set_time(now)
+        tunnel = self._context.tunnels[tunnel_id]
+        if tunnel.current is None:
+            phase2.negotiate(self._context, tunnel)
+
+    def rekey(self, tunnel_id: int, now: Instant) -> None:
+        """Replace the SA of a tunnel ahead of its time, as when its kilobytes run short; the old one lives on a while.
+
+        Raises KeyError for a tunnel that was not configured.
+        """
+        self._set_time(now)
+        phase2.negotiate(self._context, self._context.tunnels[tunnel_id])
+
+    def report_bad_spi(self, local: int, peer: int, protocol: int, spi: int, now: Instant) -> None:
+        """A packet came for an SPI that is not known: tell the peer, at most `respond_bad_spi` times a second (B158).
+
+        `protocol` is the IP protocol number. Under Phase 1 the notification is protected, else it is sent in the clear.
+        """
+        context = self._context
+        self._set_time(now)
+        gateway = context.by_address.get((local, peer))
+        if gateway is None or not self._may_notify(gateway):
+            return
+        doi_protocol = _DOI_PROTOCOLS[protocol]
+        sa = phase2.usable_phase1(context, gateway)
+        if sa is None:
+            ends = Endpoint(local, ISAKMP_PORT), Endpoint(peer, ISAKMP_PORT)
+            send_unprotected_bad_spi(context, doi_protocol, spi, *ends)
+        else:
+            octets = spi.to_bytes(4, "big")
+            body = build_notification(doi_protocol, NotifyType.INVALID_SPI, octets, octets)
+            send_informational(context, sa, [(PayloadType.NOTIFICATION, body)])
+        context.events.append(BadSpiNotified(gateway.parameters.name, peer, spi))
+
+    def _may_notify(self, gateway: Gateway) -> bool:
+        second = self._context.now // SECOND
+        if gateway.bad_spi_second != second:
+            gateway.bad_spi_second, gateway.bad_spi_count = second, 0
+        gateway.bad_spi_count += 1
+        return gateway.bad_spi_count <= self._context.settings.respond_bad_spi
+
+    def delete_phase1(self, now: Instant, cookies: bytes | None = None) -> int:
+        """End the Phase 1 SA with both `cookies` (16 octets), or all; the peer is told. Returns how many there were."""
+        context = self._context
+        self._set_time(now)
+        doomed = [sa for sa in self._negotiations() if cookies is None or sa.cookies == cookies]
+        for sa in doomed:
+            send_delete_phase1(context, sa)
+            phase1.remove(context, sa, Removal.CLEARED)
+        return len(doomed)
+
+    def delete_tunnel_sas(self, tunnel_id: int, now: Instant) -> None:
+        """End the SAs of a tunnel and tell the peer. Raises KeyError for a tunnel that was not configured."""
+        self._set_time(now)
+        pairs.remove_all(self._context, self._context.tunnels[tunnel_id], Removal.CLEARED, tell=True)
+
+    def phase1s(self) -> list[Phase1View]:
+        """All Phase 1 negotiations and SAs, oldest first."""
+        return phase1_views(self._context)
+
+
+def _new_gateway(parameters: GatewayParameters) -> Gateway:
+    if not parameters.proposals:
+        raise ValueError(f"gateway {parameters.name!r} has no proposal")
+    return Gateway(parameters)

@@ -1,0 +1,268 @@
+"""What the engine tells its device: typed events, in the order in which they happened.
+
+Data only. `log` turns them into ScreenOS event-log lines; the device installs and removes SAs by them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from nsemu.config.algorithms import ExchangeMode
+from nsemu.config.ike import Phase1Proposal, Phase2Proposal
+from nsemu.ike.parameters import Endpoint
+from nsemu.wire.address import Prefix
+
+
+class Role(Enum):
+    """Which end of an exchange this device is. The value is the word of `get ike cookies`."""
+
+    INITIATOR = "initiator"
+    RESPONDER = "responder"
+
+
+class Failure(Enum):
+    """Why a negotiation came to its end without an SA."""
+
+    RETRANSMISSION_LIMIT = "retransmission limit"
+    TIME_LIMIT = "time limit"
+    REFUSED_BY_PEER = "refused by peer"
+    REFUSED = "refused"
+    PHASE1_LOST = "phase 1 lost"
+
+
+class Refusal(Enum):
+    """What was wrong with a peer's message."""
+
+    NO_PROPOSAL = "no acceptable proposal"
+    PFS_GROUP = "PFS group"
+    PROXY_ID = "proxy ID"
+    IDENTITY = "identity"
+    AUTHENTICATION = "authentication"
+    UNREADABLE = "unreadable after decryption"
+    PAYLOADS = "illegal payloads"
+    KEY_EXCHANGE = "key exchange value"
+    NONCE = "nonce"
+    DOI = "DOI or situation"
+    UNRECOGNIZED_PEER = "unrecognized peer gateway"
+    MODE = "exchange mode"
+    HALF_OPEN_LIMIT = "half-open limit"
+
+
+class Removal(Enum):
+    """Why an established SA went away."""
+
+    LIFETIME = "lifetime"
+    DELETED_BY_PEER = "deleted by peer"
+    UNKNOWN_TO_PEER = "invalid SPI"
+    INITIAL_CONTACT = "initial contact"
+    CLEARED = "cleared"
+    CONFIGURATION = "configuration changed"
+    PEER_SILENT = "peer does not answer"
+
+
+@dataclass(frozen=True, slots=True)
+class SaKeys:
+    """One direction of an IPsec SA. Keys are hidden from `repr`."""
+
+    spi: int
+    encryption_key: bytes = field(repr=False)
+    integrity_key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Base of all events. `gateway` is the name of the gateway, "" when none is known; `peer` its IPv4 address."""
+
+    gateway: str
+    peer: int
+
+
+@dataclass(frozen=True, slots=True)
+class Phase1Initiated(Event):
+    """This device sent the first message of Phase 1."""
+
+    mode: ExchangeMode
+
+
+@dataclass(frozen=True, slots=True)
+class Phase1Responded(Event):
+    """This device accepted the first message of Phase 1."""
+
+    mode: ExchangeMode
+
+
+@dataclass(frozen=True, slots=True)
+class Phase1Completed(Event):
+    """A Phase 1 SA is established. `lifetime` is in seconds; `encryption_key` is for captures."""
+
+    mode: ExchangeMode
+    role: Role
+    initiator_cookie: bytes
+    responder_cookie: bytes
+    proposal: Phase1Proposal
+    lifetime: int
+    encryption_key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Phase1Failed(Event):
+    """A Phase 1 negotiation ended without an SA."""
+
+    mode: ExchangeMode
+    role: Role
+    reason: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Phase1Removed(Event):
+    """An established Phase 1 SA went away."""
+
+    initiator_cookie: bytes
+    responder_cookie: bytes
+    reason: Removal
+
+
+@dataclass(frozen=True, slots=True)
+class Phase1Refused(Event):
+    """A message of the peer in Phase 1 was refused; its state is unchanged.
+
+    `details` depend on `refusal`: (received, expected) texts for IDENTITY, nothing otherwise.
+    """
+
+    mode: ExchangeMode
+    role: Role
+    refusal: Refusal
+    details: tuple[object, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Phase2Queued(Event):
+    """A tunnel waits for Phase 1."""
+
+    tunnel_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Phase2Initiated(Event):
+    """This device sent the first message of a quick mode."""
+
+    tunnel_id: int
+    message_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Phase2Responded(Event):
+    """This device accepted the first message of a quick mode."""
+
+    tunnel_id: int
+    message_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Phase2Completed(Event):
+    """A pair of IPsec SAs is ready for use.
+
+    `lifetime` in seconds, `lifesize` in kilobytes (0 for no limit). `current` is False when another pair, negotiated at
+    the same time, is to be preferred: both ends come to the same choice.
+    """
+
+    tunnel_id: int
+    message_id: int
+    role: Role
+    proposal: Phase2Proposal
+    local: Endpoint
+    remote: Endpoint
+    inbound: SaKeys
+    outbound: SaKeys
+    lifetime: int
+    lifesize: int
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Phase2Failed(Event):
+    """A quick mode ended without SAs. `tunnel_id` is None when the peer's proxy IDs match no tunnel.
+
+    `details`: for PROXY_ID (local Prefix, remote Prefix, protocol, port) as received, or nothing; for PFS_GROUP
+    (received group or 0, expected group or 0).
+    """
+
+    tunnel_id: int | None
+    message_id: int
+    role: Role
+    reason: Failure
+    refusal: Refusal | None = None
+    details: tuple[object, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedProxyId:
+    """A proxy ID as the peer's quick mode gave it, seen from this device."""
+
+    local: Prefix
+    remote: Prefix
+    local_protocol: int
+    local_port: int
+    remote_protocol: int
+    remote_port: int
+
+
+@dataclass(frozen=True, slots=True)
+class SaRemoved(Event):
+    """A pair of IPsec SAs must no longer be used."""
+
+    tunnel_id: int
+    inbound_spi: int
+    outbound_spi: int
+    reason: Removal
+
+
+@dataclass(frozen=True, slots=True)
+class LifetimeShortened(Event):
+    """The responder announced a shorter lifetime for a pair that is installed (RFC 2407 §4.6.3.1)."""
+
+    tunnel_id: int
+    inbound_spi: int
+    lifetime: int
+    lifesize: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotifyReceived(Event):
+    """A notification came. One that was not `protected` has no effect but this event."""
+
+    doi: int
+    type: int
+    protected: bool
+
+
+@dataclass(frozen=True, slots=True)
+class InitialContactReceived(Event):
+    """The peer has no memory of us: older SAs with it were removed."""
+
+    phase1s: int
+    phase2s: int
+
+
+@dataclass(frozen=True, slots=True)
+class InitialContactSent(Event):
+    """This device told the peer that it has no older SAs."""
+
+
+@dataclass(frozen=True, slots=True)
+class BadSpiNotified(Event):
+    """The peer was told that it used an SPI this device does not know."""
+
+    spi: int
+
+
+@dataclass(frozen=True, slots=True)
+class PacketRejected(Event):
+    """A packet was refused before it belonged to any negotiation."""
+
+    source: Endpoint
+    destination: Endpoint
+    initiator_cookie: bytes
+    responder_cookie: bytes
+    refusal: Refusal

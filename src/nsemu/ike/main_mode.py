@@ -1,0 +1,92 @@
+"""Main mode with preshared keys: the six messages (RFC 2409 §5.4; B040, B041).
+
+    initiator                        responder
+    HDR, SA                  -->
+                             <--     HDR, SA
+    HDR, KE, Ni              -->
+                             <--     HDR, KE, Nr
+    HDR*, IDii, HASH_I       -->
+                             <--     HDR*, IDir, HASH_R
+
+Each function takes one message and returns the payloads of the next; `tables` says when it is called.
+"""
+
+from __future__ import annotations
+
+from nsemu.ike.authentication import (
+    agree,
+    check_proof,
+    new_key_exchange,
+    note_initial_contact,
+    own_proof,
+    vendor_ids,
+)
+from nsemu.ike.context import IkeContext
+from nsemu.ike.errors import PeerError
+from nsemu.ike.events import Refusal
+from nsemu.ike.exchange import Message, Payloads, Phase1Sa
+from nsemu.ike.proposals import DEFAULT_LIFETIME, choose_phase1, phase1_key, read_phase1, single_transform
+from nsemu.wire.isakmp import PayloadType
+from nsemu.wire.isakmp_payloads import NotifyType, parse_security_association
+
+
+def offer(context: IkeContext, sa: Phase1Sa) -> Payloads:
+    """Message 1."""
+    sa.offer = sa.gateway.offer
+    return [(PayloadType.SA, sa.offer), *vendor_ids(context)]
+
+
+def choose(context: IkeContext, sa: Phase1Sa, message: Message) -> Payloads:
+    """Message 1 → 2: the responder takes the first acceptable proposal."""
+    offered = message.bodies[PayloadType.SA]
+    choice = choose_phase1(parse_security_association(offered), sa.gateway.acceptable)
+    sa.offer = offered
+    sa.proposal, sa.lifetime, sa.shortened = choice.proposal, choice.lifetime, choice.shortened
+    return [(PayloadType.SA, choice.body), *vendor_ids(context)]
+
+
+def take_choice(sa: Phase1Sa, body: bytes) -> None:
+    """Check that the responder chose what was offered, and take it. Raises PeerError."""
+    transform = single_transform(parse_security_association(body)).transforms[0]
+    read = read_phase1(transform)
+    for proposal in sa.gateway.offered:
+        if read is not None and phase1_key(proposal) == read[0]:
+            sa.proposal = proposal
+            sa.lifetime = min(proposal.lifetime, read[1].seconds or DEFAULT_LIFETIME)
+            return
+    raise PeerError(NotifyType.NO_PROPOSAL_CHOSEN, Refusal.NO_PROPOSAL)
+
+
+def send_key(context: IkeContext, sa: Phase1Sa, message: Message) -> Payloads:
+    """Message 2 → 3."""
+    take_choice(sa, message.bodies[PayloadType.SA])
+    sa.cookies = message.header.initiator_cookie + message.header.responder_cookie
+    sa.key_pair, sa.nonces = new_key_exchange(context, sa)
+    return [(PayloadType.KEY_EXCHANGE, sa.key_pair.public), (PayloadType.NONCE, sa.nonces)]
+
+
+def answer_key(context: IkeContext, sa: Phase1Sa, message: Message) -> Payloads:
+    """Message 3 → 4; the responder has its keys from here on."""
+    pair, nonce = new_key_exchange(context, sa)
+    agree(sa, pair, nonce, message)
+    return [(PayloadType.KEY_EXCHANGE, pair.public), (PayloadType.NONCE, nonce)]
+
+
+def send_proof(_context: IkeContext, sa: Phase1Sa, message: Message) -> Payloads:
+    """Message 4 → 5; the initiator has its keys from here on."""
+    assert sa.key_pair is not None
+    agree(sa, sa.key_pair, sa.nonces, message)
+    return own_proof(sa)
+
+
+def answer_proof(context: IkeContext, sa: Phase1Sa, message: Message) -> Payloads:
+    """Message 5 → 6: the initiator is who it says, and the responder is done."""
+    take_proof(context, sa, message)
+    return own_proof(sa)
+
+
+def take_proof(_context: IkeContext, sa: Phase1Sa, message: Message) -> Payloads:
+    """Message 6: the responder is who it says, and the initiator is done."""
+    check_proof(sa, message, message.bodies[PayloadType.IDENTIFICATION])
+    note_initial_contact(sa, message)
+    return []

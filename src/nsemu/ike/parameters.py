@@ -1,0 +1,93 @@
+"""What the engine is told: gateways, tunnels and settings, resolved from the configuration.
+
+Frozen data without names of interfaces, zones or policies; the device compiles these from `config`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from nsemu.config.algorithms import ExchangeMode
+from nsemu.config.ike import Identity, Phase1Proposal, Phase2Proposal
+from nsemu.sim.scheduler import SECOND, Duration
+from nsemu.wire.address import Prefix
+
+ISAKMP_PORT: Final = 500
+
+NETSCREEN_VENDOR_ID: Final = bytes.fromhex("166f932d55eb64d8e4df4fd37e2313f0d0fd84510000000000000000")
+"""What ScreenOS 5.2 to 5.4 sends, as ike-scan's list of vendor IDs has it ("Netscreen-15")."""
+
+
+class Endpoint(NamedTuple):
+    """An IPv4 address and a UDP port."""
+
+    address: int
+    port: int
+
+
+class Datagram(NamedTuple):
+    """A UDP payload to send."""
+
+    data: bytes
+    source: Endpoint
+    destination: Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayParameters:
+    """A remote IKE peer.
+
+    `peer` is None while the peer's address is not known. An identity of None means the IP address of that end (B133).
+    `proposals` are in order of preference. `initial_contact` asks for that notification (`set ike initial-contact`).
+    """
+
+    name: str
+    local: int
+    peer: int | None
+    proposals: tuple[Phase1Proposal, ...]
+    preshared_key: bytes = field(default=b"", repr=False)
+    mode: ExchangeMode = ExchangeMode.MAIN
+    local_identity: Identity | None = None
+    peer_identity: Identity | None = None
+    initial_contact: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TunnelParameters:
+    """An AutoKey IKE tunnel: one proxy ID of one VPN.
+
+    `local` and `remote` are networks; `protocol` and `port` are the service of the proxy ID, 0 for any.
+    `replay` is carried for the data path only (B060: not negotiated).
+    """
+
+    id: int
+    vpn: str
+    gateway: str
+    proposals: tuple[Phase2Proposal, ...]
+    local: Prefix
+    remote: Prefix
+    protocol: int = 0
+    port: int = 0
+    replay: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """Device-wide IKE settings. Durations are in nanoseconds, `soft_lifetime_buffer` in seconds.
+
+    `retransmit_first` doubles up to `retransmit_longest`; after `retransmit_limit` repetitions the exchange fails.
+    A responder that has proved nothing yet is kept for `negotiation_limit`. `half_open_limit` bounds Phase 1
+    negotiations as responder. `superseded_linger` is how long a replaced SA still serves packets on their way.
+    """
+
+    respond_bad_spi: int = 1
+    soft_lifetime_buffer: int = 10
+    retransmit_first: Duration = 2 * SECOND
+    retransmit_longest: Duration = 8 * SECOND
+    retransmit_limit: int = 7
+    negotiation_limit: Duration = 60 * SECOND
+    half_open_limit: int = 256
+    superseded_linger: Duration = 30 * SECOND
+    nonce_size: int = 20
+    vendor_ids: tuple[bytes, ...] = (NETSCREEN_VENDOR_ID,)

@@ -1,0 +1,140 @@
+"""What the engine keeps of each gateway and each tunnel while it runs.
+
+Offers, acceptable transforms and ID payloads are worked out once, when the configuration arrives.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nsemu.ike.events import Role
+from nsemu.ike.identification import Selector, encode_identity, encode_selector
+from nsemu.ike.parameters import GatewayParameters, TunnelParameters
+from nsemu.ike.proposals import (
+    offer_phase1,
+    offer_phase2,
+    offered_phase1,
+    offered_phase2,
+    phase1_key,
+    phase2_key,
+)
+from nsemu.sim.scheduler import Instant, Timer
+
+if TYPE_CHECKING:
+    from nsemu.ike.exchange import Phase1Sa, QuickMode
+
+
+class Gateway:
+    """A configured peer with its Phase 1 SAs. `waiting` are the tunnels that wait for Phase 1, in order."""
+
+    __slots__ = (
+        "acceptable",
+        "bad_spi_count",
+        "bad_spi_second",
+        "contacted",
+        "expected_id",
+        "local_id",
+        "negotiating",
+        "offer",
+        "offered",
+        "parameters",
+        "phase1s",
+        "selectors",
+        "tunnels",
+        "waiting",
+    )
+
+    def __init__(self, parameters: GatewayParameters) -> None:
+        self.parameters = parameters
+        self.offered = offered_phase1(parameters.proposals, parameters.mode)
+        self.offer = offer_phase1(self.offered)
+        # The first of equal proposals wins, so they enter in reverse.
+        self.acceptable = {phase1_key(proposal): proposal for proposal in reversed(parameters.proposals)}
+        self.local_id = encode_identity(parameters.local_identity, parameters.local)
+        self.expected_id = encode_identity(parameters.peer_identity, parameters.peer or 0)
+        self.phase1s: list[Phase1Sa] = []
+        self.negotiating: Phase1Sa | None = None
+        self.waiting: dict[int, None] = {}
+        self.tunnels: list[Tunnel] = []
+        self.selectors: dict[tuple[bytes, bytes], list[Tunnel]] = {}
+        self.contacted = False
+        self.bad_spi_second = -1
+        self.bad_spi_count = 0
+
+    def adopt(self, tunnels: list[Tunnel]) -> None:
+        """Take the tunnels that name this gateway, in the order in which quick modes are matched."""
+        self.tunnels = tunnels
+        self.selectors = {}
+        for tunnel in tunnels:
+            tunnel.gateway = self
+            self.selectors.setdefault((tunnel.remote_id, tunnel.local_id), []).append(tunnel)
+
+
+class Tunnel:
+    """A configured tunnel with its SAs. `current` is the pair that outbound traffic should use."""
+
+    __slots__ = (
+        "acceptable",
+        "current",
+        "gateway",
+        "local_id",
+        "negotiations",
+        "offer",
+        "offered",
+        "parameters",
+        "remote_id",
+        "sas",
+    )
+
+    def __init__(self, parameters: TunnelParameters, gateway: Gateway) -> None:
+        self.parameters = parameters
+        self.gateway = gateway
+        offered = offered_phase2(parameters.proposals)
+        self.offer = offer_phase2(offered)
+        self.offered = {phase2_key(proposal): proposal for proposal in reversed(offered)}
+        self.acceptable = {phase2_key(proposal): proposal for proposal in reversed(parameters.proposals)}
+        service = parameters.protocol, parameters.port
+        self.local_id = encode_selector(Selector(parameters.local, *service))
+        self.remote_id = encode_selector(Selector(parameters.remote, *service))
+        self.sas: list[SaPair] = []
+        self.current: SaPair | None = None
+        self.negotiations: list[QuickMode] = []
+
+
+class SaPair:
+    """A pair of IPsec SAs that the device has installed. `protocol` is the DOI's number."""
+
+    __slots__ = (
+        "completed",
+        "expires",
+        "expiry",
+        "inbound_spi",
+        "outbound_spi",
+        "protocol",
+        "role",
+        "soft",
+        "started",
+    )
+
+    def __init__(self, role: Role, protocol: int, inbound_spi: int, outbound_spi: int) -> None:
+        self.role = role
+        self.protocol = protocol
+        self.inbound_spi = inbound_spi
+        self.outbound_spi = outbound_spi
+        self.started: Instant = 0
+        self.completed: Instant = 0
+        self.expires: Instant = 0
+        self.expiry: Timer | None = None
+        self.soft: Timer | None = None
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        """The same at both ends: which of two pairs negotiated at the same time is preferred."""
+        one, other = self.inbound_spi, self.outbound_spi
+        return (one, other) if one < other else (other, one)
+
+    def stop_timers(self) -> None:
+        """Forget both timers."""
+        for timer in (self.soft, self.expiry):
+            if timer is not None:
+                timer.cancel()

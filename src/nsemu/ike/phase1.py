@@ -1,0 +1,325 @@
+"""The life of a Phase 1 SA: begun, answered, established, expired, removed.
+
+What each message does is in the modes, when it may come in `tables`. Retransmission ends in failure; a responder that
+has seen one packet only does not retransmit, so that a forged address draws one answer for each packet.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from nsemu.config.algorithms import ExchangeMode
+from nsemu.ike import debug
+from nsemu.ike.context import IkeContext
+from nsemu.ike.errors import PeerError
+from nsemu.ike.events import (
+    Failure,
+    InitialContactSent,
+    PacketRejected,
+    Phase1Completed,
+    Phase1Failed,
+    Phase1Initiated,
+    Phase1Refused,
+    Phase1Removed,
+    Phase1Responded,
+    Phase2Failed,
+    Refusal,
+    Removal,
+    Role,
+)
+from nsemu.ike.exchange import (
+    Exchange,
+    Message,
+    Phase1Sa,
+    Protection,
+    QuickMode,
+    State,
+    Transition,
+    arm,
+    check_payloads,
+    is_duplicate,
+    open_message,
+    seal,
+    transmit,
+    unseal,
+)
+from nsemu.ike.notify import send_delete_phase1, send_informational, send_unprotected
+from nsemu.ike.parameters import ISAKMP_PORT, Endpoint
+from nsemu.ike.peers import Gateway
+from nsemu.ike.proposals import build_lifetime
+from nsemu.ike.tables import PHASE1, START, UNPROVEN
+from nsemu.sim.scheduler import SECOND
+from nsemu.wire.errors import MalformedPacket
+from nsemu.wire.isakmp import FLAG_ENCRYPTED, ExchangeType, Header, PayloadType, build_message, build_payloads
+from nsemu.wire.isakmp_payloads import PROTOCOL_ISAKMP, NotifyType, build_notification
+
+_MODES: Final = {ExchangeType.MAIN: ExchangeMode.MAIN, ExchangeType.AGGRESSIVE: ExchangeMode.AGGRESSIVE}
+
+
+def initiate(context: IkeContext, gateway: Gateway) -> None:
+    """Send the first message to a gateway whose address is known."""
+    parameters = gateway.parameters
+    assert parameters.peer is not None
+    local, peer = Endpoint(parameters.local, ISAKMP_PORT), Endpoint(parameters.peer, ISAKMP_PORT)
+    sa = Phase1Sa(gateway, Role.INITIATOR, local, peer, context.now)
+    cookie = context.new_cookie()
+    sa.cookies = cookie + bytes(8)
+    start = START[parameters.mode]
+    payloads = start.offer(context, sa)
+    sa.state = start.following
+    context.initiating[cookie] = sa
+    gateway.negotiating = sa
+    context.events.append(Phase1Initiated(parameters.name, peer.address, parameters.mode))
+    if context.debug is not None:
+        debug.line(context.debug, peer.address, f"Phase 1: Initiated negotiation in {parameters.mode.value} mode.")
+        debug.answering(context.debug, sa, [kind for kind, _ in payloads], encrypted=False)
+    chain = build_payloads(payloads)
+    transmit(context, sa, sa, build_message(sa.cookies, start.exchange, 0, PayloadType.SA, chain))
+    arm(context, sa, sa, _retransmission_limit)
+
+
+def respond(context: IkeContext, header: Header, data: bytes, source: Endpoint, destination: Endpoint) -> None:
+    """Take the first message of a peer: accept it, or refuse it without leaving a trace."""
+    gateway = context.by_address.get((destination.address, source.address))
+    if gateway is None:
+        context.counters.unknown_peer += 1
+        _reject(context, "", header, (source, destination), Refusal.UNRECOGNIZED_PEER)
+        return
+    if _MODES[ExchangeType(header.exchange)] is not gateway.parameters.mode:
+        context.counters.refused += 1
+        _reject(context, gateway.parameters.name, header, (source, destination), Refusal.MODE)
+        return
+    if len(context.half_open) >= context.settings.half_open_limit and not _make_room(context):
+        context.counters.half_open_refused += 1
+        _reject(context, gateway.parameters.name, header, (source, destination), Refusal.HALF_OPEN_LIMIT)
+        return
+    sa = Phase1Sa(gateway, Role.RESPONDER, destination, source, context.now)
+    sa.cookies = header.initiator_cookie + context.new_cookie()
+    receive(context, sa, header, data)
+    if sa.state is State.NONE:
+        return
+    context.phase1s[sa.cookies] = sa
+    context.responding[(header.initiator_cookie, source)] = sa
+    context.half_open[sa] = None
+
+
+def _reject(
+    context: IkeContext, gateway: str, header: Header, ends: tuple[Endpoint, Endpoint], refusal: Refusal
+) -> None:
+    cookies = header.initiator_cookie, header.responder_cookie
+    context.events.append(PacketRejected(gateway, ends[0].address, *ends, *cookies, refusal))
+
+
+def _make_room(context: IkeContext) -> bool:
+    """Drop the oldest negotiation whose initiator has sent one packet only; tell whether there was one.
+
+    Those that have shown that their address is real stay: a flood of forged first packets displaces only its like.
+    """
+    for sa in context.half_open:
+        if sa.state in UNPROVEN:
+            context.counters.half_open_dropped += 1
+            forget(context, sa)
+            return True
+    return False
+
+
+def receive(context: IkeContext, sa: Phase1Sa, header: Header, data: bytes) -> bool:
+    """Take a message of a Phase 1 exchange; tell whether it established the SA. Raises MalformedPacket."""
+    if is_duplicate(context, sa, data, sa):
+        return False
+    transition = PHASE1.get((sa.state, header.exchange))
+    encrypted = bool(header.flags & FLAG_ENCRYPTED)
+    wanted = Protection.ENCRYPTED if encrypted else Protection.CLEAR
+    if transition is None or transition.protection not in (wanted, Protection.EITHER) or header.message_id:
+        context.counters.unexpected += 1
+        return False
+    try:
+        message = _open(sa, header, data, encrypted)
+        check_payloads(transition, message)
+        if context.debug is not None:
+            kinds = [payload.type for payload in message.payloads]
+            debug.accepted(context.debug, sa.peer.address, sa, kinds, header.exchange)
+        cookies = sa.cookies
+        payloads = transition.action(context, sa, message)
+    except PeerError as error:
+        _refuse(context, sa, data, error)
+        return False
+    if sa.cookies != cookies:
+        context.initiating.pop(cookies[:8], None)
+        context.phase1s[sa.cookies] = sa
+    if encrypted:
+        sa.iv = data[-sa.proposal.encryption.block_size :]
+    sa.received, sa.rejected, sa.answer = data, None, None
+    if transition.answer is not None:
+        _answer(context, sa, header, transition, payloads)
+    _advance(context, sa, transition)
+    return sa.state is State.ESTABLISHED
+
+
+def _open(sa: Phase1Sa, header: Header, data: bytes, encrypted: bool) -> Message:
+    if not encrypted:
+        return open_message(header, data, padded=False)
+    try:
+        return open_message(header, unseal(sa, sa.iv, data), padded=True)
+    except MalformedPacket as error:
+        # The usual cause are different preshared keys: the sender speaks IKE well enough to be told.
+        raise PeerError(NotifyType.PAYLOAD_MALFORMED, Refusal.UNREADABLE) from error
+
+
+def _answer(
+    context: IkeContext, sa: Phase1Sa, header: Header, transition: Transition, payloads: list[tuple[int, bytes]]
+) -> None:
+    encrypted = transition.answer is Protection.ENCRYPTED
+    if context.debug is not None:
+        debug.answering(context.debug, sa, [kind for kind, _ in payloads], encrypted)
+    if encrypted:
+        reply = seal(sa, sa.iv, header.exchange, 0, payloads)
+        sa.iv = reply[-sa.proposal.encryption.block_size :]
+    else:
+        reply = build_message(sa.cookies, header.exchange, 0, payloads[0][0], build_payloads(payloads))
+    transmit(context, sa, sa, reply)
+
+
+def _advance(context: IkeContext, sa: Phase1Sa, transition: Transition) -> None:
+    before, sa.state = sa.state, transition.following
+    if before is State.NONE:
+        context.events.append(Phase1Responded(sa.gateway.parameters.name, sa.peer.address, sa.mode))
+    if sa.state is State.ESTABLISHED:
+        _establish(context, sa)
+    elif transition.repeat:
+        arm(context, sa, sa, _retransmission_limit)
+    else:
+        sa.stop_timer()
+        sa.timer = context.after(context.settings.negotiation_limit, _time_limit, context, sa)
+
+
+def _refuse(context: IkeContext, sa: Phase1Sa, data: bytes, error: PeerError) -> None:
+    """Notify and log; the state stays, for the message may have been forged or damaged."""
+    sa.rejected = data
+    context.counters.refused += 1
+    context.events.append(
+        Phase1Refused(sa.gateway.parameters.name, sa.peer.address, sa.mode, sa.role, error.refusal, error.details)
+    )
+    send_unprotected(context, sa.cookies, error.notify, sa.local, sa.peer)
+
+
+def _establish(context: IkeContext, sa: Phase1Sa) -> None:
+    gateway = sa.gateway
+    sa.stop_timer()
+    context.half_open.pop(sa, None)
+    if gateway.negotiating is sa:
+        gateway.negotiating = None
+    sa.last_block = sa.iv
+    sa.established_at = context.now
+    set_lifetime(context, sa, sa.lifetime)
+    parameters = gateway.parameters
+    context.events.append(
+        Phase1Completed(
+            parameters.name,
+            sa.peer.address,
+            sa.mode,
+            sa.role,
+            sa.initiator_cookie,
+            sa.responder_cookie,
+            sa.proposal,
+            sa.lifetime,
+            sa.session_keys().encryption_key,
+        )
+    )
+    if context.debug is not None:
+        debug.line(context.debug, sa.peer.address, "completing Phase 1")
+    if sa.shortened:
+        _announce_lifetime(context, sa)
+    if parameters.initial_contact and not gateway.contacted and not gateway.phase1s:
+        _announce_initial_contact(context, sa)
+    gateway.contacted = True
+    gateway.phase1s.append(sa)
+
+
+def _announce_lifetime(context: IkeContext, sa: Phase1Sa) -> None:
+    data = build_lifetime(sa.lifetime, life_type=11)
+    body = build_notification(PROTOCOL_ISAKMP, NotifyType.RESPONDER_LIFETIME, sa.cookies, data)
+    send_informational(context, sa, [(PayloadType.NOTIFICATION, body)])
+
+
+def _announce_initial_contact(context: IkeContext, sa: Phase1Sa) -> None:
+    body = build_notification(PROTOCOL_ISAKMP, NotifyType.INITIAL_CONTACT, sa.cookies)
+    send_informational(context, sa, [(PayloadType.NOTIFICATION, body)])
+    context.events.append(InitialContactSent(sa.gateway.parameters.name, sa.peer.address))
+
+
+def set_lifetime(context: IkeContext, sa: Phase1Sa, lifetime: int) -> None:
+    """Let an established SA end `lifetime` seconds after it was established."""
+    if sa.expiry is not None:
+        sa.expiry.cancel()
+    sa.lifetime = lifetime
+    sa.expires = sa.established_at + lifetime * SECOND
+    sa.expiry = context.timers.at(sa.expires, _expire, context, sa)
+
+
+def _expire(context: IkeContext, sa: Phase1Sa) -> None:
+    send_delete_phase1(context, sa)
+    remove(context, sa, Removal.LIFETIME)
+
+
+def _retransmission_limit(context: IkeContext, exchange: Exchange) -> None:
+    _fail(context, exchange, Failure.RETRANSMISSION_LIMIT)
+
+
+def _time_limit(context: IkeContext, exchange: Exchange) -> None:
+    _fail(context, exchange, Failure.TIME_LIMIT)
+
+
+def _fail(context: IkeContext, exchange: Exchange, reason: Failure) -> None:
+    assert isinstance(exchange, Phase1Sa)
+    sa = exchange
+    name = sa.gateway.parameters.name
+    context.events.append(Phase1Failed(name, sa.peer.address, sa.mode, sa.role, reason))
+    if sa.gateway.negotiating is sa:
+        sa.gateway.waiting.clear()
+    forget(context, sa)
+
+
+def remove(context: IkeContext, sa: Phase1Sa, reason: Removal) -> None:
+    """End an SA or a negotiation without telling the peer. IPsec SAs made under it stay."""
+    if sa.state is State.ESTABLISHED:
+        name, peer = sa.gateway.parameters.name, sa.peer.address
+        context.events.append(Phase1Removed(name, peer, sa.initiator_cookie, sa.responder_cookie, reason))
+    forget(context, sa)
+
+
+def forget(context: IkeContext, sa: Phase1Sa) -> None:
+    """Take an SA out of all tables, and give up the quick modes under it."""
+    sa.state = State.DEAD
+    sa.stop_timer()
+    if sa.expiry is not None:
+        sa.expiry.cancel()
+    context.phase1s.pop(sa.cookies, None)
+    context.initiating.pop(sa.initiator_cookie, None)
+    context.responding.pop((sa.initiator_cookie, sa.peer), None)
+    context.half_open.pop(sa, None)
+    if sa in sa.gateway.phase1s:
+        sa.gateway.phase1s.remove(sa)
+    if sa.gateway.negotiating is sa:
+        sa.gateway.negotiating = None
+    for quick in list(sa.quick_modes.values()):
+        if quick.state in (State.QUICK_OFFERED, State.QUICK_ANSWERED):
+            fail_quick_mode(context, quick, Failure.PHASE1_LOST)
+        quick.stop_timer()
+    sa.quick_modes.clear()
+
+
+def fail_quick_mode(context: IkeContext, quick: QuickMode, reason: Failure) -> None:
+    """End a quick mode that has made no SAs."""
+    quick.state = State.DEAD
+    quick.stop_timer()
+    context.spis.discard(quick.inbound_spi)
+    tunnel, gateway = quick.tunnel, quick.phase1.gateway.parameters
+    if tunnel is not None:
+        if quick in tunnel.negotiations:
+            tunnel.negotiations.remove(quick)
+        context.events.append(
+            Phase2Failed(
+                gateway.name, quick.phase1.peer.address, tunnel.parameters.id, quick.message_id, quick.role, reason
+            )
+        )

@@ -1,0 +1,184 @@
+"""Quick mode: the three messages (RFC 2409 §5.5; B049, B056 to B058).
+
+    initiator                                      responder
+    HDR*, HASH(1), SA, Ni [, KE] [, IDci, IDcr]  -->
+                                  <--  HDR*, HASH(2), SA, Nr [, KE] [, IDci, IDcr]
+    HDR*, HASH(3)                                -->
+
+The HASH payloads are made and checked where messages are sealed and opened; `hash_seed` says what goes in first.
+"""
+
+from __future__ import annotations
+
+from nsemu.config.algorithms import DhGroup
+from nsemu.ike.authentication import peer_nonce, shared_secret
+from nsemu.ike.context import IkeContext
+from nsemu.ike.errors import PeerError
+from nsemu.ike.events import ReceivedProxyId, Refusal
+from nsemu.ike.exchange import Message, Payloads, Phase1Sa, QuickMode, State
+from nsemu.ike.identification import Selector, decode_selector, encode_selector
+from nsemu.ike.peers import Tunnel
+from nsemu.ike.proposals import (
+    DEFAULT_LIFETIME,
+    MINIMUM_SPI,
+    Phase2Choice,
+    build_lifetime,
+    choose_phase2,
+    read_lifetime,
+    read_phase2,
+    single_transform,
+)
+from nsemu.runtime.crypto.dh import DhKeyPair
+from nsemu.wire.address import Prefix
+from nsemu.wire.isakmp import PayloadType
+from nsemu.wire.isakmp_payloads import (
+    NotifyType,
+    SecurityAssociation,
+    build_notification,
+    build_security_association,
+    parse_notification,
+    parse_security_association,
+)
+
+
+def hash_seed(quick: QuickMode, state: State) -> bytes:
+    """What HASH(1), HASH(2) or HASH(3) starts with; `state` is where the message finds its receiver."""
+    message_id = quick.message_id.to_bytes(4, "big")
+    if state is State.QUICK_ANSWERED:
+        return b"\0" + message_id + quick.nonces
+    return message_id + quick.nonces if state is State.QUICK_OFFERED else message_id
+
+
+def offer(context: IkeContext, quick: QuickMode, tunnel: Tunnel) -> Payloads:
+    """Message 1: all proposals in order, with one new inbound SPI."""
+    quick.tunnel = tunnel
+    quick.inbound_spi = context.new_spi()
+    quick.nonces = context.stream.octets(context.settings.nonce_size)
+    spi = quick.inbound_spi.to_bytes(4, "big")
+    payloads: Payloads = [(PayloadType.SA, spi.join(tunnel.offer)), (PayloadType.NONCE, quick.nonces)]
+    group = tunnel.parameters.proposals[0].pfs
+    if group is not None:
+        quick.key_pair = DhKeyPair.generate(group, context.stream)
+        payloads.append((PayloadType.KEY_EXCHANGE, quick.key_pair.public))
+    payloads.append((PayloadType.IDENTIFICATION, tunnel.local_id))
+    payloads.append((PayloadType.IDENTIFICATION, tunnel.remote_id))
+    return payloads
+
+
+def answer(context: IkeContext, quick: QuickMode, message: Message) -> Payloads:
+    """Message 1 → 2: the responder finds the tunnel by its proxy ID and takes the first acceptable proposal."""
+    offered = parse_security_association(message.bodies[PayloadType.SA])
+    quick.peer_spi = offered.proposals[0].spi if offered.proposals else b""
+    identities = message.all(PayloadType.IDENTIFICATION)
+    tunnels = _find_tunnels(quick.phase1, identities)
+    quick.tunnel = tunnels[0]
+    tunnel, choice = _choose(tunnels, offered)
+    theirs = peer_nonce(message)
+    group = choice.proposal.pfs
+    pair, shared = _exchange_keys(context, group, message)
+    nonce = context.stream.octets(context.settings.nonce_size)
+    quick.tunnel, quick.choice, quick.shared = tunnel, choice, shared
+    quick.nonces = theirs
+    quick.inbound_spi = context.new_spi()
+    spi = quick.inbound_spi.to_bytes(4, "big")
+    body = build_security_association((choice.offer._replace(spi=spi),))
+    payloads: Payloads = [(PayloadType.SA, body), (PayloadType.NONCE, nonce)]
+    if pair is not None:
+        payloads.append((PayloadType.KEY_EXCHANGE, pair.public))
+    payloads += [(PayloadType.IDENTIFICATION, identity) for identity in identities]
+    if choice.shortened:
+        lifetime = build_lifetime(choice.lifetime, choice.lifesize)
+        notification = build_notification(choice.offer.protocol, NotifyType.RESPONDER_LIFETIME, spi, lifetime)
+        payloads.append((PayloadType.NOTIFICATION, notification))
+    return payloads
+
+
+def _find_tunnels(phase1: Phase1Sa, identities: list[bytes]) -> list[Tunnel]:
+    """The tunnels of the gateway whose proxy ID mirrors the peer's (B057, B173, B197). Raises PeerError.
+
+    Without ID payloads the peer means the two gateways themselves (RFC 2409 §5.5).
+    """
+    selectors = phase1.gateway.selectors
+    if len(identities) == 2:
+        found = selectors.get((identities[0], identities[1]))
+        if found:
+            return found
+        remote, local = decode_selector(identities[0]), decode_selector(identities[1])
+    elif not identities:
+        remote = Selector(Prefix(phase1.peer.address, 32), 0, 0)
+        local = Selector(Prefix(phase1.local.address, 32), 0, 0)
+    else:
+        raise PeerError(NotifyType.PAYLOAD_MALFORMED, Refusal.PAYLOADS)
+    found = selectors.get((encode_selector(remote), encode_selector(local)))
+    if found:
+        return found
+    received = ReceivedProxyId(local.prefix, remote.prefix, local.protocol, local.port, remote.protocol, remote.port)
+    raise PeerError(NotifyType.INVALID_ID_INFORMATION, Refusal.PROXY_ID, received)
+
+
+def _choose(tunnels: list[Tunnel], offered: SecurityAssociation) -> tuple[Tunnel, Phase2Choice]:
+    """The first tunnel that accepts an offer; if none does, what the first one has against it."""
+    refusal: PeerError | None = None
+    for tunnel in tunnels:
+        try:
+            return tunnel, choose_phase2(offered, tunnel.acceptable)
+        except PeerError as error:
+            refusal = refusal or error
+    assert refusal is not None
+    raise refusal
+
+
+def _exchange_keys(context: IkeContext, group: DhGroup | None, message: Message) -> tuple[DhKeyPair | None, bytes]:
+    """Own key pair and shared secret if PFS was agreed (B058). Raises PeerError if the key exchange does not fit."""
+    theirs = message.bodies.get(PayloadType.KEY_EXCHANGE)
+    if (group is None) != (theirs is None):
+        raise PeerError(NotifyType.INVALID_KEY_INFORMATION, Refusal.KEY_EXCHANGE)
+    if group is None or theirs is None:
+        return None, b""
+    pair = DhKeyPair.generate(group, context.stream)
+    return pair, shared_secret(pair, theirs)
+
+
+def finish(_context: IkeContext, quick: QuickMode, message: Message) -> Payloads:
+    """Message 2 → 3: the initiator checks that it got what it offered."""
+    tunnel = quick.tunnel
+    assert tunnel is not None
+    choice = _take_choice(tunnel, message)
+    identities = message.all(PayloadType.IDENTIFICATION)
+    if [decode_selector(body) for body in identities] != [
+        decode_selector(body) for body in (tunnel.local_id, tunnel.remote_id)
+    ]:
+        raise PeerError(NotifyType.INVALID_ID_INFORMATION, Refusal.PROXY_ID)
+    theirs = message.bodies.get(PayloadType.KEY_EXCHANGE)
+    if (quick.key_pair is None) != (theirs is None):
+        raise PeerError(NotifyType.INVALID_KEY_INFORMATION, Refusal.KEY_EXCHANGE)
+    nonce = peer_nonce(message)
+    if quick.key_pair is not None and theirs is not None:
+        quick.shared = shared_secret(quick.key_pair, theirs)
+    quick.nonces += nonce
+    quick.choice = choice
+    return []
+
+
+def _take_choice(tunnel: Tunnel, message: Message) -> Phase2Choice:
+    """The responder's choice, checked against the offer, with the lifetime it announced."""
+    offer_ = single_transform(parse_security_association(message.bodies[PayloadType.SA]))
+    read = read_phase2(offer_.protocol, offer_.transforms[0])
+    proposal = tunnel.offered.get(read[0]) if read else None
+    spi = int.from_bytes(offer_.spi, "big")
+    if read is None or proposal is None or len(offer_.spi) != 4 or spi < MINIMUM_SPI:
+        raise PeerError(NotifyType.NO_PROPOSAL_CHOSEN, Refusal.NO_PROPOSAL)
+    lifetime = min(proposal.lifetime, read[1].seconds or DEFAULT_LIFETIME)
+    lifesize = read[1].kilobytes
+    for body in message.all(PayloadType.NOTIFICATION):
+        notification = parse_notification(body)
+        if notification.type == NotifyType.RESPONDER_LIFETIME:
+            announced = read_lifetime(notification.data)
+            lifetime = min(lifetime, announced.seconds or lifetime)
+            lifesize = min(lifesize, announced.kilobytes) or lifesize or announced.kilobytes
+    return Phase2Choice(proposal, lifetime, lifesize, False, spi, offer_)
+
+
+def confirm(_context: IkeContext, _quick: QuickMode, _message: Message) -> Payloads:
+    """Message 3: its HASH said all."""
+    return []

@@ -1,0 +1,69 @@
+"""Read-only views for `get ike cookies` and for the key files of captures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from nsemu.config.algorithms import ExchangeMode
+from nsemu.config.ike import Phase1Proposal
+from nsemu.ike.context import IkeContext
+from nsemu.ike.events import Role
+from nsemu.ike.exchange import Phase1Sa, State
+from nsemu.ike.keys import Phase1Keys
+from nsemu.ike.parameters import Endpoint
+from nsemu.sim.scheduler import Duration
+
+
+@dataclass(frozen=True, slots=True)
+class Phase1View:
+    """One Phase 1 negotiation or SA. Durations in nanoseconds, `lifetime` in seconds.
+
+    `remaining` is 0 until the SA is established; `retransmit_in` None while nothing is to be repeated; `errors` counts
+    the repetitions of the last message. `keys` is None before the key exchange.
+    """
+
+    gateway: str
+    local: Endpoint
+    peer: Endpoint
+    initiator_cookie: bytes
+    responder_cookie: bytes
+    role: Role
+    mode: ExchangeMode
+    state: State
+    proposal: Phase1Proposal
+    lifetime: int
+    remaining: Duration
+    retransmit_in: Duration | None
+    errors: int
+    keys: Phase1Keys | None = field(repr=False)
+
+    @property
+    def established(self) -> bool:
+        """Whether the SA can be used."""
+        return self.state is State.ESTABLISHED
+
+
+def phase1_views(context: IkeContext) -> list[Phase1View]:
+    """All Phase 1 negotiations and SAs, in the order in which they began."""
+    everything = {id(sa): sa for sa in (*context.initiating.values(), *context.phase1s.values())}
+    return [_view(context, sa) for sa in sorted(everything.values(), key=lambda sa: (sa.started, sa.cookies))]
+
+
+def _view(context: IkeContext, sa: Phase1Sa) -> Phase1View:
+    established = sa.state is State.ESTABLISHED
+    return Phase1View(
+        sa.gateway.parameters.name,
+        sa.local,
+        sa.peer,
+        sa.initiator_cookie,
+        sa.responder_cookie,
+        sa.role,
+        sa.mode,
+        sa.state,
+        sa.proposal,
+        sa.lifetime if established else sa.proposal.lifetime,
+        max(0, sa.expires - context.now) if established else 0,
+        sa.timer.at - context.now if sa.timer is not None and sa.answer is not None else None,
+        sa.repeats,
+        sa.keys,
+    )
