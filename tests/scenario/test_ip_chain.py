@@ -279,6 +279,22 @@ def test_path_mtu_discovery() -> None:
     assert lab.alice.mtu_towards(BOB) == 1500
 
 
+def test_the_mtu_of_a_cable_is_known_at_both_ends() -> None:
+    lab = Chain(transit=LinkProperties(mtu=900))
+    echo = Echo(lab.alice)
+    echo.send(BOB, 1400)
+    echo.send(BOB, 1400, df=True)
+    lab.run()
+    assert len(echo.replies) == 1
+    assert echo.errors[0].message.next_hop_mtu == 900
+    lab.transit.set(mtu=None)
+    lab.run(600)
+    assert echo.send(BOB, 1400, df=True) is SendResult.SENT
+    lab.run()
+    assert len(echo.replies) == 2
+    assert lab.transit.counters(lab.west.port("eth2")).too_large == 0
+
+
 def test_a_forged_report_about_a_packet_of_another_teaches_nothing() -> None:
     lab = Chain()
     stolen = Ipv4Packet(parse_ipv4("10.1.1.6"), BOB, 17, bytes(1400), df=True).build()

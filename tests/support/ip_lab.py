@@ -56,8 +56,8 @@ class Chain:
             prefixes(eth1="192.0.2.2/30", eth2="10.2.2.1/24"),
             {ANYWHERE: parse_ipv4("192.0.2.1")},
         )
-        self.west.stack.interfaces["eth2"].mtu = transit_mtu
-        self.east.stack.interfaces["eth1"].mtu = transit_mtu
+        self.west.stack.interfaces["eth2"].configured_mtu = transit_mtu
+        self.east.stack.interfaces["eth1"].configured_mtu = transit_mtu
         self.frames: list[tuple[str, Instant, bytes]] = []
         self.near = self.link(self.alice.interfaces["eth0"].port, self.west.port("eth1"), near)
         self.transit = self.link(self.west.port("eth2"), self.east.port("eth1"), transit)

@@ -154,6 +154,13 @@ def test_mtu_counts_the_payload_without_the_tag() -> None:
     assert wire.link.counters(wire.a).too_large == 2
 
 
+def test_the_ports_are_told_the_mtu() -> None:
+    wire = Wire(LinkProperties(mtu=1400))
+    assert (wire.a.mtu, wire.b.mtu) == (1400, 1400)
+    wire.link.set(mtu=None)
+    assert (wire.a.mtu, wire.b.mtu) == (None, None)
+
+
 def test_carrier() -> None:
     wire = Wire()
     assert wire.carriers == [("a", True, True), ("b", True, True)]

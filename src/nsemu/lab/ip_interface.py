@@ -46,7 +46,7 @@ class IpInterface:
         self.name = name
         self.prefixes = tuple(prefixes)
         self.mac = mac
-        self.mtu = mtu
+        self.configured_mtu = mtu
         self.gratuitous_arp = False
         self.port = Port(owner.name, name)
         self.port.on_receive = self._receive
@@ -64,6 +64,12 @@ class IpInterface:
     def up(self) -> bool:
         """Whether the cable carries."""
         return self.port.carrier
+
+    @property
+    def mtu(self) -> int:
+        """The longest packet: what is configured, or less when the cable carries less."""
+        limit = self.port.mtu
+        return self.configured_mtu if limit is None else min(self.configured_mtu, limit)
 
     def owns(self, address: int) -> bool:
         """Whether the address is one of its own."""

@@ -27,7 +27,8 @@ class LinkProperties:
     """Both directions alike. `rate_bps` and `mtu` None mean unlimited; `loss` is a probability from 0.0 to 1.0.
 
     `jitter_ns` moves the delay of each frame by up to as much either way. `queue_limit` counts frames that wait for
-    the rate, the one on its way out included. `mtu` is compared with the Ethernet payload (802.1Q tag not counted).
+    the rate, the one on its way out included. `mtu` is compared with the Ethernet payload (802.1Q tag not counted);
+    the ports are told of it, as containerlab sets it on both ends, and a frame that is longer all the same is dropped.
     """
 
     delay_ns: Duration = 0
@@ -243,6 +244,7 @@ class Link:
     def _attach(self) -> None:
         for direction in self._directions:
             direction.source.transmit = direction.choose()
+            direction.source.mtu = self.properties.mtu
 
     def _tell_carrier(self, up: bool) -> None:
         for port in self.ends:

@@ -25,15 +25,17 @@ class Port:
     """One interface of a node, as a link sees it.
 
     The node sets `on_receive` (a frame came in) and `on_carrier` (the link came up or went down) and calls `transmit`.
-    The link sets `transmit` and calls the others. `carrier` is False while no link that is up is attached.
+    The link sets `transmit` and calls the others. `carrier` is False while no link that is up is attached. `mtu` is the
+    longest Ethernet payload that the link carries, None without a limit: a node that heeds it loses nothing to it.
     """
 
-    __slots__ = ("carrier", "interface", "node", "on_carrier", "on_receive", "transmit")
+    __slots__ = ("carrier", "interface", "mtu", "node", "on_carrier", "on_receive", "transmit")
 
     def __init__(self, node: str, interface: str) -> None:
         self.node = node
         self.interface = interface
         self.carrier = False
+        self.mtu: int | None = None
         self.on_receive: FrameHandler = _unplugged
         self.on_carrier: CarrierHandler = _ignore_carrier
         self.transmit: FrameHandler = _unplugged
