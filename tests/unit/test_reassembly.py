@@ -127,6 +127,7 @@ def test_the_longest_packet_with_options_in_the_first_fragment_is_refused() -> N
     last = Ipv4Packet(1, 2, 3, bytes(32736), fragment_offset=32776).build()
     assert reassembly.add(last, 0) is None
     assert len(reassembly) == 0
+    assert reassembly.counters["too long"] == 1
 
 
 def test_limits_evict_the_oldest() -> None:

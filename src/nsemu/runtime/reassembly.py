@@ -110,7 +110,10 @@ class Reassembly:
             self._make_room(keep=key)
             return None
         self._forget(key)
-        return _join(datagram)
+        whole = _join(datagram)
+        if whole is None:
+            self.counters["too long"] += 1
+        return whole
 
     def expire(self, now: Instant) -> list[Expired]:
         """Throw away and return what has waited too long."""
