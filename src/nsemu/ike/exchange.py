@@ -46,7 +46,7 @@ Payloads = list[tuple[int, bytes]]
 
 
 class State(Enum):
-    """Where an exchange stands: what was sent last, and so what is awaited. `debug ike` prints the first word of the value."""
+    """Where an exchange stands, by what was sent last. `debug ike` prints the first word of the value."""
 
     NONE = "OAK_MM_NO_STATE"
     MAIN_OFFERED = "OAK_MM_SA_SETUP (initiator)"
