@@ -1,0 +1,176 @@
+"""How route and policy lookup grow from 10 entries to 10,000, as ratios measured in one run.
+
+`test_routes_grow` and `test_policies_grow` print the ratios (`-s` shows them) and hold them to the goals: 1.3 for a
+destination that is known, 3 for first packets. The others time compilation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import cycle
+from time import perf_counter
+
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from nsemu.config.address import Address
+from nsemu.config.device import DeviceConfig, factory_configuration
+from nsemu.config.editor import Editor
+from nsemu.config.policy import Policy, PolicyAction
+from nsemu.config.service import TCP
+from nsemu.config.vrouter import TRUST_VR, RouteKey, StaticRoute
+from nsemu.policy.decision import Traffic
+from nsemu.policy.table import PolicyTable, compile_policies
+from nsemu.routing.compile import compile_tables
+from nsemu.routing.resolve import resolve
+from nsemu.routing.table import RoutingTable
+from nsemu.sim.entropy import Entropy
+from nsemu.wire.address import Prefix
+
+FEW, MANY = 10, 10_000
+SAMPLES = 4000
+KNOWN_GOAL, FIRST_GOAL = 1.3, 3.0
+OUT = ("Trust", "Untrust")
+RANDOM = Entropy(1).stream("lookup")
+
+
+def up(interface: str) -> bool:
+    return True
+
+
+def down(interface: str) -> bool:
+    return False
+
+
+def routed(count: int) -> DeviceConfig:
+    """A configuration with `count` static routes to different /24 networks."""
+    edit = Editor(factory_configuration())
+    edit.interfaces.put("ethernet3", replace(edit.interfaces["ethernet3"], address=Prefix.parse("1.1.1.1/24")))
+    for number in range(count):
+        key = RouteKey(TRUST_VR, Prefix((10 << 24) + (number << 8), 24), "ethernet3", 0x010101FA)
+        edit.routes.put(key, StaticRoute(key))
+    return edit.finish()
+
+
+def policed(count: int, distinct_addresses: bool) -> DeviceConfig:
+    """A configuration with `count` policies, told apart by their addresses or by their services alone."""
+    config = factory_configuration()
+    books = (("Trust", 10), ("Untrust", 20))
+    addresses = {
+        (zone, f"n{number}"): Address(zone, f"n{number}", Prefix((high << 24) + (number << 8), 24))
+        for zone, high in books
+        for number in range(count if distinct_addresses else 1)
+    }
+    names = [f"n{number if distinct_addresses else 0}" for number in range(count)]
+    services = ("HTTP", "FTP", "TELNET", "SMTP", "POP3", "SSH", "DNS", "LDAP", "RSH", "WHOIS")
+    policies = {
+        number: Policy(number, *OUT, (name,), (name,), (services[(number - 1) % 10],), PolicyAction.PERMIT)
+        for number, name in enumerate(names, 1)
+    }
+    return replace(config, addresses=addresses, policies=policies, policy_order={OUT: tuple(policies)})
+
+
+def destinations(count: int) -> list[int]:
+    return [(10 << 24) + RANDOM.integer(0, (count << 8) - 1) for _ in range(SAMPLES)]
+
+
+def packets(count: int, hit: bool) -> list[Traffic]:
+    """Packets that match a policy by their addresses, or find source and destination in different policies."""
+    found = []
+    for _ in range(SAMPLES):
+        source = RANDOM.integer(0, count - 1)
+        destination = source if hit else RANDOM.integer(0, count - 1)
+        port = (80, 21, 23, 25, 110, 22, 53, 389, 514, 43)[source % 10]
+        found.append(Traffic((10 << 24) + (source << 8) + 5, (20 << 24) + (destination << 8) + 5, TCP, 40000, port))
+    return found
+
+
+def best_of(rounds: int, once: Callable[[], object]) -> float:
+    """Microseconds a sample in the best of some rounds."""
+    best = float("inf")
+    for _ in range(rounds):
+        start = perf_counter()
+        once()
+        best = min(best, perf_counter() - start)
+    return best / SAMPLES * 1e6
+
+
+def report(subject: str, few: float, many: float, goal: float) -> None:
+    print(f"{subject}: {FEW} {few:.2f} µs, {MANY} {many:.2f} µs, ratio {many / few:.2f} (goal {goal})")
+    assert many / few <= goal
+
+
+def known_lookups(count: int) -> float:
+    tables = compile_tables(routed(count), up)
+    wanted = destinations(count)[:200] * (SAMPLES // 200)
+    return best_of(15, lambda: [resolve(tables, TRUST_VR, destination) for destination in wanted])
+
+
+def first_lookups(count: int) -> float:
+    config = routed(count)
+    best = float("inf")
+    for _ in range(7):  # a new table each time: it knows no destination yet
+        tables, wanted = compile_tables(config, up), destinations(count)
+        best = min(best, best_of(1, lambda t=tables, w=wanted: [resolve(t, TRUST_VR, d) for d in w]))  # type: ignore[misc]
+    return best
+
+
+def test_routes_grow() -> None:
+    report("route lookup, known destinations", known_lookups(FEW), known_lookups(MANY), KNOWN_GOAL)
+    report("route lookup, new destinations", first_lookups(FEW), first_lookups(MANY), FIRST_GOAL)
+
+
+def policy_lookups(count: int, hit: bool, distinct_addresses: bool = True) -> float:
+    table = compile_policies(policed(count, distinct_addresses))
+    samples = packets(count if distinct_addresses else 1, hit)
+    return best_of(7, lambda: [table.lookup(*OUT, sample) for sample in samples])
+
+
+@pytest.mark.parametrize(
+    ("subject", "hit", "distinct"),
+    [
+        ("policy lookup, matches", True, True),
+        ("policy lookup, default deny", False, True),
+        ("policy lookup, one address in all policies", True, False),
+    ],
+)
+def test_policies_grow(subject: str, hit: bool, distinct: bool) -> None:
+    report(subject, policy_lookups(FEW, hit, distinct), policy_lookups(MANY, hit, distinct), FIRST_GOAL)
+
+
+def test_compile_routes(benchmark: BenchmarkFixture) -> None:
+    config = routed(MANY)
+    tables = benchmark(compile_tables, config, up)
+    assert len(tables[TRUST_VR]) == MANY + 2
+
+
+def test_recompile_routes_after_a_link_change(benchmark: BenchmarkFixture) -> None:
+    config = routed(MANY)
+    tables: dict[str, RoutingTable] = compile_tables(config, up)
+    states = cycle([down, up])
+    benchmark(lambda: compile_tables(config, next(states), tables))
+
+
+def test_compile_policies(benchmark: BenchmarkFixture) -> None:
+    config, sample = policed(MANY, True), packets(MANY, True)[0]
+    decision = benchmark(lambda: compile_policies(config).lookup(*OUT, sample))
+    assert decision.policy is not None
+
+
+def test_append_a_policy_to_a_long_list(benchmark: BenchmarkFixture) -> None:
+    config, sample = policed(MANY, True), packets(MANY, True)[0]
+    previous: PolicyTable = compile_policies(config)
+    previous.lookup(*OUT, sample)
+
+    def once() -> None:
+        nonlocal config, previous
+        edit = Editor(config)
+        number = max(edit.policy_order[OUT]) + 1
+        edit.policies.put(number, Policy(number, *OUT, ("Any",), ("Any",), ("SSH",), PolicyAction.PERMIT))
+        edit.policy_order.put(OUT, (*edit.policy_order[OUT], number))
+        config = edit.finish()
+        previous = compile_policies(config, previous)
+        previous.lookup(*OUT, sample)
+
+    benchmark.pedantic(once, rounds=20)  # type: ignore[no-untyped-call]
