@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.tcp_pair import End, Pair
@@ -91,19 +92,21 @@ def test_peer_that_falls_silent_times_out() -> None:
 
 def test_abort_resets_the_peer() -> None:
     pair = opened()
-    pair.act(pair.client, lambda connection: connection.abort())
+    pair.act(pair.client, lambda connection: connection.abort(pair.scheduler.now))
     pair.scheduler.run_for(SECOND)
     assert pair.client.sent[-1].flags == RST | ACK
     assert pair.server.connection.failure is TcpFailure.RESET
 
 
-def test_mss_of_the_smaller_side_is_kept() -> None:
-    pair = opened(settings=(TcpSettings(mss=1460), TcpSettings(mss=900)))
+@pytest.mark.parametrize(("timestamps", "largest"), [(False, 900), (True, 888)])
+def test_mss_of_the_smaller_side_is_kept(timestamps: bool, largest: int) -> None:
+    """RFC 6691: the timestamps take their 12 octets from the text."""
+    pair = opened(settings=(TcpSettings(mss=1460, timestamps=timestamps), TcpSettings(mss=900)))
     pair.send(pair.client, pattern(10_000))
     pair.send(pair.server, pattern(10_000, 2))
     pair.scheduler.run_for(5 * SECOND)
     assert pair.server.received == pattern(10_000)
-    assert max(len(segment.payload) for segment in pair.client.sent + pair.server.sent) == 900
+    assert max(len(segment.payload) for segment in pair.client.sent + pair.server.sent) == largest
 
 
 def test_closed_window_is_probed_and_opens() -> None:
@@ -171,7 +174,7 @@ def test_path_mtu_shrinks_segments() -> None:
     pair.act(pair.client, lambda connection: connection.path_mtu(1360, quoted, pair.scheduler.now))
     pair.scheduler.run_for(SECOND // 2)
     assert pair.server.received == pattern(5000)
-    assert pair.client.connection.mss == 1360
+    assert pair.client.connection.mss == 1348
 
 
 def test_sequence_numbers_wrap() -> None:
@@ -183,16 +186,18 @@ def test_sequence_numbers_wrap() -> None:
     assert pair.client.received == pattern(100_000, 3)
 
 
-def test_round_trip_longer_than_the_first_timeout() -> None:
+@pytest.mark.parametrize("stamps", [False, True])
+def test_round_trip_longer_than_the_first_timeout(stamps: bool) -> None:
     """RFC 6298 §5.7 and Karn: a path of 4 s does not make TCP send everything twice for ever."""
-    pair = Pair(iter([(2000,)] * 10_000))
+    of_both = TcpSettings(timestamps=stamps, mss=1460 if stamps else 1448)
+    pair = Pair(iter([(2000,)] * 10_000), settings=(of_both, of_both))
     pair.open()
     pair.scheduler.run_for(30 * SECOND)
     pair.send(pair.client, pattern(20_000))
     pair.scheduler.run_for(200 * SECOND)
     assert pair.server.received == pattern(20_000)
     before = len(pair.client.sent)
-    pair.send(pair.client, pattern(14_600, 9))
+    pair.send(pair.client, pattern(14_480, 9))
     pair.scheduler.run_for(100 * SECOND)
     assert len(pair.client.sent) - before == 10
 
@@ -201,12 +206,18 @@ FATES = st.lists(st.lists(st.integers(1, 400), max_size=3).map(tuple), max_size=
 
 
 @settings(deadline=None, max_examples=100)
-@given(fates=FATES, sizes=st.tuples(st.integers(0, 40_000), st.integers(0, 40_000)), both=st.booleans())
+@given(
+    fates=FATES,
+    sizes=st.tuples(st.integers(0, 40_000), st.integers(0, 40_000)),
+    both=st.booleans(),
+    stamps=st.tuples(st.booleans(), st.booleans()),
+)
 def test_streams_arrive_whole_over_any_pipe(
-    fates: list[tuple[int, ...]], sizes: tuple[int, int], both: bool
+    fates: list[tuple[int, ...]], sizes: tuple[int, int], both: bool, stamps: tuple[bool, bool]
 ) -> None:
     """Whatever the pipe loses, repeats and reorders at first, all octets arrive in order and both ends close."""
-    pair = Pair(iter(fates), isn=(0xFFFFF000, 17))
+    of_both = (TcpSettings(timestamps=stamps[0]), TcpSettings(timestamps=stamps[1]))
+    pair = Pair(iter(fates), isn=(0xFFFFF000, 17), settings=of_both)
     upload, download = pattern(sizes[0], 5), pattern(sizes[1], 6)
     if both:
         pair.open_both()

@@ -78,7 +78,7 @@ class Pair:
             end.events.append(event)
         if end.reads:
             end.received += connection.read()
-        for segment in connection.segments_to_send():
+        for segment in connection.segments_to_send(self.scheduler.now):
             end.sent.append(segment)
             # Every segment crosses the pipe as octets, so building and parsing are part of each test.
             octets = segment.build(connection.local.address, connection.remote.address)

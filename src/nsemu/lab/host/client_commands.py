@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 Handler = Callable[["Host", Sequence[str]], Progress]
 
 DEFAULT_WAIT: Final[Duration] = 30 * SECOND
-"""How long nothing may move before a client gives up."""
+"""How long a client waits for its connection."""
+
+_IDLE_FACTOR: Final = 4
+"""Once connected, nothing may move for so many times the wait: retransmissions back off."""
 
 _QUIET: Final[Duration] = SECOND
 _SHOWN: Final = 4096
@@ -47,7 +50,7 @@ def shown(data: bytes, limit: int = _SHOWN) -> str:
 
 
 def _drive(host: Host, remote: Endpoint, make: Callable[[Channel], ClientType], wait: Duration) -> _Driving[ClientType]:
-    """Connect and let time pass until the client is done, or until nothing has moved for `wait`."""
+    """Connect and let time pass until the client is done, or until nothing moves any more."""
     made: list[ClientType] = []
 
     def keep(channel: Channel) -> ClientType:
@@ -59,7 +62,7 @@ def _drive(host: Host, remote: Endpoint, make: Callable[[Channel], ClientType], 
     state = client.state
     while not state.done:
         before = client.progress()
-        yield Wait(host.scheduler.now + wait, lambda: state.done)
+        yield Wait(host.scheduler.now + (wait * _IDLE_FACTOR if state.connected else wait), lambda: state.done)
         if not state.done and client.progress() == before:
             socket.abort()
             state.failure = TcpFailure.TIMED_OUT
@@ -75,7 +78,7 @@ def _outcome(client: Client, remote: Endpoint) -> str:
     if isinstance(client, Dialogue) and client.error:
         return f"{where}: {client.error}\n"
     if failure is not None:
-        return f"connection to {where}: {failure.value}\n"
+        return f"connection to {where}: {client.waits_for()}{failure.value}\n"
     return ""
 
 

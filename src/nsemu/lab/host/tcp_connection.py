@@ -27,6 +27,7 @@ from nsemu.lab.host.tcp_states import (
     TcpSettings,
     TcpState,
 )
+from nsemu.lab.host.tcp_timestamps import OPTION_SIZE, Timestamps
 from nsemu.sim.scheduler import SECOND, Instant
 from nsemu.wire.tcp import ACK, FIN, NO_OPTIONS, PSH, RST, SYN, TcpOptions, TcpSegment
 
@@ -55,6 +56,7 @@ class TcpConnection:
         "_sender",
         "_settings",
         "_time_wait_ends",
+        "_timestamps",
         "failure",
         "local",
         "remote",
@@ -71,6 +73,7 @@ class TcpConnection:
         self._settings = settings
         self._sender = Sender(isn, settings)
         self._receiver = Receiver(settings.window, settings.mss)
+        self._timestamps = Timestamps(settings.timestamps)
         self._active = False
         self._ack_due = False
         self._out: deque[TcpSegment] = deque()
@@ -115,10 +118,10 @@ class TcpConnection:
             self._sender.closing = True
             self._emit(now)
 
-    def abort(self) -> None:
+    def abort(self, now: Instant) -> None:
         """Give the connection up, with a RST where the peer knows of it."""
         if self.state in ABORT_SENDS_RESET:
-            self._segment(RST | ACK, self._sender.sequence_to_show)
+            self._segment(RST | ACK, self._sender.sequence_to_show, now)
         if self.state is not TcpState.CLOSED:
             self._end(TcpFailure.ABORTED)
 
@@ -143,12 +146,16 @@ class TcpConnection:
         """Octets of text in our largest segment."""
         return self._sender.mss
 
+    @property
+    def _options_size(self) -> int:
+        return OPTION_SIZE if self._timestamps.on else 0
+
     # What goes out
 
-    def segments_to_send(self) -> list[TcpSegment]:
+    def segments_to_send(self, now: Instant) -> list[TcpSegment]:
         """Take the segments produced since the last call, in order."""
         if self._ack_due:
-            self._segment(ACK, self._sender.sequence_to_show)
+            self._segment(ACK, self._sender.sequence_to_show, now)
         segments = list(self._out)
         self._out.clear()
         return segments
@@ -179,7 +186,7 @@ class TcpConnection:
         else:
             probe = self._sender.timed_out(now)
             if probe is not None:
-                self._text(probe)
+                self._text(probe, now)
         self._emit(now)
 
     def icmp_error(self, failure: TcpFailure, sequence: int) -> None:
@@ -196,9 +203,9 @@ class TcpConnection:
 
     def path_mtu(self, mss: int, sequence: int, now: Instant) -> None:
         """ICMP "fragmentation needed" for a segment of ours: send again in segments of `mss` (RFC 1191)."""
-        if not self._in_flight(sequence) or mss >= self._sender.mss:
+        if not self._in_flight(sequence) or mss - self._options_size >= self._sender.mss:
             return
-        self._sender.use_mss(max(mss, _MINIMUM_MSS))
+        self._sender.use_mss(max(mss - self._options_size, _MINIMUM_MSS))
         if self.state in SENDS_TEXT:
             self._sender.go_back()
             self._emit(now)
@@ -233,7 +240,7 @@ class TcpConnection:
             self.state = TcpState.SYN_RECEIVED
             self._sender.repeat_syn()
             return
-        self._sender.acknowledge(ack, now)
+        self._sender.acknowledge(ack, now, self._timestamps.round_trip(segment, now))
         self._establish()
         self._ack_due = True
         if segment.payload or segment.flags & FIN:
@@ -241,8 +248,10 @@ class TcpConnection:
 
     def _take_syn(self, segment: TcpSegment) -> None:
         self._receiver.start(segment.sequence)
-        offered = segment.options.mss
-        self._sender.use_mss(min(self._sender.mss, max(offered or DEFAULT_MSS, _MINIMUM_MSS)))
+        self._timestamps.take_syn(segment)
+        # RFC 6691: the MSS option counts no options, the text of a segment must leave room for them.
+        offered = min(self._settings.mss, max(segment.options.mss or DEFAULT_MSS, _MINIMUM_MSS))
+        self._sender.use_mss(offered - self._options_size)
         # RFC 9293 §3.8.6: the window of a SYN is never scaled, and we do not scale at all.
         self._sender.take_window(segment.sequence, segment.acknowledgment, segment.window, first=True)
 
@@ -262,6 +271,12 @@ class TcpConnection:
                 return
             # The other half of a simultaneous open.
             self._ack_due, syn, sequence = True, False, sequence + 1
+        if self._timestamps.is_old(segment) and not segment.flags & RST:
+            self._answer_unacceptable(segment, now)
+            return
+        if self._receiver.nxt - self._settings.window <= sequence <= self._receiver.nxt:
+            # Of a repeated segment too: else the answer to it would tell a round trip since the first copy.
+            self._timestamps.note(segment)
         if not self._receiver.acceptable(sequence, len(payload) + fin + syn):
             if segment.flags & RST:
                 return
@@ -309,7 +324,7 @@ class TcpConnection:
             self._challenge(now)  # RFC 5961 §5
             return False
         if ack > sender.una:
-            sender.acknowledge(ack, now)
+            sender.acknowledge(ack, now, self._timestamps.round_trip(segment, now))
             self.soft_error = None
         changed = ack >= sender.una and sender.take_window(sequence, ack, segment.window)
         repeated = ack == sender.una and sender.in_flight and not segment.length
@@ -372,19 +387,19 @@ class TcpConnection:
         if self.state in OPENING:
             if sender.nxt == sender.iss:
                 flags = SYN if self.state is TcpState.SYN_SENT else SYN | ACK
-                self._segment(flags, sender.iss, options=TcpOptions(mss=self._settings.mss))
+                self._segment(flags, sender.iss, now)
                 sender.syn_sent(now)
         elif self.state in SENDS_TEXT:
             while (chunk := sender.next_chunk(now)) is not None:
-                self._text(chunk)
+                self._text(chunk, now)
             if sender.fin_sent and self.state in AFTER_OUR_FIN:
                 self.state = AFTER_OUR_FIN[self.state]
 
-    def _text(self, chunk: Chunk) -> None:
+    def _text(self, chunk: Chunk, now: Instant) -> None:
         flags = ACK | (FIN if chunk.fin else 0) | (PSH if chunk.last and chunk.payload else 0)
-        self._segment(flags, chunk.sequence, payload=chunk.payload)
+        self._segment(flags, chunk.sequence, now, chunk.payload)
 
-    def _segment(self, flags: int, sequence: int, *, options: TcpOptions = NO_OPTIONS, payload: bytes = b"") -> None:
+    def _segment(self, flags: int, sequence: int, now: Instant, payload: bytes = b"") -> None:
         self._ack_due = self._ack_due and not flags & ACK
         self._out.append(
             TcpSegment(
@@ -394,10 +409,17 @@ class TcpConnection:
                 acknowledgment=self._receiver.nxt & SEQUENCE_MASK if flags & ACK else 0,
                 flags=flags,
                 window=self._receiver.advertise(),
-                options=options,
+                options=self._options(flags, now),
                 payload=payload,
             )
         )
+
+    def _options(self, flags: int, now: Instant) -> TcpOptions:
+        if flags & SYN:
+            stamps = self._timestamps.for_syn(now, answer=bool(flags & ACK))
+            return TcpOptions(mss=self._settings.mss, timestamps=stamps)
+        stamps = self._timestamps.for_segment(now)
+        return NO_OPTIONS if stamps is None else TcpOptions(timestamps=stamps)
 
 
 def reset_for(segment: TcpSegment) -> TcpSegment:

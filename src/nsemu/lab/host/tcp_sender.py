@@ -12,7 +12,7 @@ from typing import NamedTuple
 from nsemu.lab.host.tcp_receiver import unwrap
 from nsemu.lab.host.tcp_states import TcpSettings
 from nsemu.lab.host.tcp_timing import CongestionWindow, RetransmissionTimeout
-from nsemu.sim.scheduler import Instant
+from nsemu.sim.scheduler import Duration, Instant
 
 
 class Chunk(NamedTuple):
@@ -153,8 +153,11 @@ class Sender:
         self.top = max(self.top, end)
         return Chunk(sequence, bytes(self._buffer[offset : offset + size]), fin, last)
 
-    def acknowledge(self, ack: int, now: Instant) -> None:
-        """SND.UNA < `ack` <= `top`: octets (or SYN, FIN) have arrived (RFC 9293 §3.10.7.4, fifth)."""
+    def acknowledge(self, ack: int, now: Instant, round_trip: Duration | None = None) -> None:
+        """SND.UNA < `ack` <= `top`: octets (or SYN, FIN) have arrived (RFC 9293 §3.10.7.4, fifth).
+
+        `round_trip` is what the timestamps tell; without them one segment at a time is measured.
+        """
         syn = self.una == self.iss
         count = ack - self.una
         self.una = ack
@@ -164,8 +167,10 @@ class Sender:
             del self._buffer[:delivered]
             self._first += delivered
         if self._timed is not None and ack >= self._timed:
-            self.rto.sample(now - self._timed_at)
+            round_trip = now - self._timed_at if round_trip is None else round_trip
             self._timed = None
+        if round_trip is not None:
+            self.rto.sample(round_trip)
         elif syn and self.attempts:
             self.rto.after_lost_syn()
         self.attempts = 0

@@ -114,3 +114,4 @@ class TcpSettings:
     syn_attempts: int = 6
     attempts: int = 9
     time_wait: Duration = 10 * SECOND
+    timestamps: bool = True

@@ -109,7 +109,7 @@ class TcpSocket:
 
     def abort(self) -> None:
         """End at once, with a RST."""
-        self.connection.abort()
+        self.connection.abort(self._table.now)
         self.turn()
 
     def turn(self, trace: PacketTrace | None = None) -> None:
@@ -148,7 +148,7 @@ class TcpSocket:
             self.conversation = factory(self)
 
     def _transmit(self) -> bool:
-        segments = self.connection.segments_to_send()
+        segments = self.connection.segments_to_send(self._table.now)
         for segment in segments:
             trace, self._trace = self._trace, None
             self._table.transmit(self.connection, segment, trace)

@@ -45,6 +45,10 @@ class Client(Conversation):
         """A number that grows as long as anything moves."""
         return self.state.activity + self.channel.acknowledged
 
+    def waits_for(self) -> str:
+        """What is missing, when that is not the answer of the server itself; for the message after a time-out."""
+        return ""
+
 
 @dataclass(frozen=True, slots=True)
 class Step:

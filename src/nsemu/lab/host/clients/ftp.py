@@ -84,6 +84,10 @@ class FtpClient(Dialogue):
         data = self._data_channel.acknowledged if self._data_channel is not None else 0
         return super().progress() + data
 
+    def waits_for(self) -> str:
+        """The data connection, when a transfer was asked for and it is not established."""
+        return "" if self._data_connected or len(self._steps) > 3 else "data connection: "
+
     def closed(self, failure: TcpFailure | None) -> None:
         """The control connection ended, and with it all."""
         self._stop_listening()
