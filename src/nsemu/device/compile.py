@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from nsemu.config.device import DeviceConfig
 from nsemu.device.interfaces import InterfaceSet
 from nsemu.device.tunnels import TunnelPlan, gateway_parameters, plan_tunnels, tunnel_parameters
@@ -60,13 +62,18 @@ class Compiler:
         for gateway in config.gateways.values():
             outgoing = self._state.interfaces.get(gateway.outgoing_interface)
             parameters = gateway_parameters(config, gateway, outgoing.address if outgoing is not None else 0)
-            if parameters is not None:
+            if parameters is not None and parameters.proposals:
                 gateways[gateway.name] = parameters
         tunnels = {
             identifier: tunnel_parameters(identifier, plan)
             for identifier, plan in self.plans.items()
-            if plan.settings.gateway in gateways
+            if plan.settings.gateway in gateways and plan.esp_proposals
         }
+        engine.settings = replace(
+            engine.settings,
+            respond_bad_spi=config.ike.respond_bad_spi,
+            soft_lifetime_buffer=config.ike.soft_lifetime_buffer,
+        )
         engine.configure(gateways, tunnels, now)
 
     def _is_up(self, name: str) -> bool:
@@ -90,7 +97,7 @@ class Compiler:
             if plan.settings.outgoing_interface in state.interfaces:
                 tunnel = self._tunnel(existing.get(key), plan)
                 self.plans[tunnel.identifier] = plan
-        self._paths(config)
+        self._paths()
 
     def _tunnel(self, identifier: int | None, plan: TunnelPlan) -> Tunnel:
         database = self._state.database
@@ -101,7 +108,7 @@ class Compiler:
             database.change_tunnel(tunnel, plan.settings)
         return tunnel
 
-    def _paths(self, config: DeviceConfig) -> None:
+    def _paths(self) -> None:
         state = self._state
         paths: dict[int, TunnelPath] = {}
         bound: dict[str, list[int]] = {}

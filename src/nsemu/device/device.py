@@ -81,7 +81,7 @@ class Device:
 
     def _make_ike(self) -> IkeGlue:
         stream = self._entropy.stream(f"{self.name}/{self.resets}/ike")
-        return IkeGlue(self.state, IkeEngine(stream, EngineSettings()), self.scheduler, self._log_words)
+        return IkeGlue(self.state, IkeEngine(stream, EngineSettings()), self.scheduler, self.log)
 
     @property
     def config(self) -> DeviceConfig:
@@ -107,7 +107,7 @@ class Device:
             self._sweeper.cancel()
             self._sweeper = None
         self.resets += 1
-        self.interfaces = self._fresh_interfaces()
+        self.interfaces.restart()
         self.event_log = EventLog()
         self.traffic_log = TrafficLog()
         self.debug = DebugBuffer()
@@ -240,14 +240,6 @@ class Device:
         for name, interface in self.interfaces.items.items():
             if interface.address != before.get(name, 0) and not interface.is_tunnel:
                 self.state.neighbors.announce(interface)
-
-    def _fresh_interfaces(self) -> InterfaceSet:
-        fresh = InterfaceSet(self.name)
-        fresh.carriers = dict(self.interfaces.carriers)
-        return fresh
-
-    def _log_words(self, type_: int, level: str, text: str) -> None:
-        self.log(type_, Level(level), text)
 
     def _sweep(self) -> None:
         self.state.sessions.sweep(self.scheduler.now)

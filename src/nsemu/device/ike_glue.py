@@ -7,18 +7,27 @@ from collections.abc import Callable
 from nsemu.flow.originate import originate
 from nsemu.flow.state import FlowState
 from nsemu.ike.engine import IkeEngine
-from nsemu.ike.events import Event, LifetimeShortened, Phase2Completed, SaKeys, SaRemoved
-from nsemu.ike.log import describe
+from nsemu.ike.events import (
+    Event,
+    LifetimeShortened,
+    PacketRejected,
+    Phase1Completed,
+    Phase2Completed,
+    SaKeys,
+    SaRemoved,
+)
+from nsemu.ike.log import log_lines
 from nsemu.ike.parameters import ISAKMP_PORT, Datagram, Endpoint
 from nsemu.ipsec.sa import SaParameters
 from nsemu.ipsec.tunnel import Tunnel
+from nsemu.runtime.event_log import Level
 from nsemu.runtime.trace import PacketTrace
 from nsemu.sim.scheduler import SECOND, Scheduler, Timer
 from nsemu.wire.ipv4 import PROTOCOL_UDP, Ipv4Packet
 from nsemu.wire.udp import UdpDatagram
 
-LogEntry = Callable[[int, str, str], None]
-"""Makes an event log entry of (type, level word, text)."""
+LogEntry = Callable[[int, Level, str], None]
+"""Makes an event log entry of (type, level, text)."""
 
 
 class IkeGlue:
@@ -31,14 +40,16 @@ class IkeGlue:
         self.engine = engine
         self._timer: Timer | None = None
         self._pumping = False
+        self.phase1_keys: list[tuple[bytes, bytes]] = []
         self.key_rows: list[SaParameters] = []
         self.listeners: list[Callable[[Event], None]] = []
         state.udp_handlers[ISAKMP_PORT] = self.receive
 
     def receive(
-        self, payload: bytes, source: tuple[int, int], destination: tuple[int, int], _trace: PacketTrace | None
+        self, payload: bytes, source: tuple[int, int], destination: tuple[int, int], trace: PacketTrace | None
     ) -> None:
-        """An IKE datagram came in."""
+        """An IKE datagram came in; its answer is no answer to the trace."""
+        del trace
         self.engine.receive_datagram(payload, Endpoint(*source), Endpoint(*destination), self._scheduler.now)
         self.pump()
 
@@ -97,10 +108,11 @@ class IkeGlue:
             originate(self._state, packet, owner.vrouter)
 
     def _apply(self, event: Event) -> None:
-        entry = describe(event)
-        if entry is not None:
-            self._log(entry.type, entry.level, entry.text)
-        if isinstance(event, Phase2Completed):
+        for line in log_lines(event, self._interface_of(event)):
+            self._log(line.type, Level.INFORMATION, line.text)
+        if isinstance(event, Phase1Completed):
+            self.phase1_keys.append((event.initiator_cookie, event.encryption_key))
+        elif isinstance(event, Phase2Completed):
             self._install(event)
         elif isinstance(event, SaRemoved):
             self._remove(event)
@@ -108,6 +120,12 @@ class IkeGlue:
             self._shorten(event)
         for listener in self.listeners:
             listener(event)
+
+    def _interface_of(self, event: Event) -> str:
+        if not isinstance(event, PacketRejected):
+            return ""
+        owner = self._state.local_addresses.get(event.destination.address)
+        return owner.name if owner is not None else ""
 
     def _install(self, event: Phase2Completed) -> None:
         tunnel = self._state.database.tunnels.get(event.tunnel_id)
@@ -127,9 +145,10 @@ class IkeGlue:
         tunnel = self._state.database.tunnels.get(event.tunnel_id)
         if tunnel is None:
             return
-        for sa in [*tunnel.inbound_sas, *tunnel.outbound_sas]:
-            if sa.spi in {event.inbound_spi, event.outbound_spi}:
-                self._state.database.remove(sa)
+        for inbound in [sa for sa in tunnel.inbound_sas if sa.spi == event.inbound_spi]:
+            self._state.database.remove(inbound)
+        for outbound in [sa for sa in tunnel.outbound_sas if sa.spi == event.outbound_spi]:
+            self._state.database.remove(outbound)
 
     def _shorten(self, event: LifetimeShortened) -> None:
         tunnel = self._state.database.tunnels.get(event.tunnel_id)

@@ -18,13 +18,14 @@ _NULL_NUMBER = 22
 
 
 class InterfaceSet:
-    """All interfaces of one device. `carriers` remembers the links, also of interfaces that come later."""
+    """All interfaces of one device. `carriers` and `link_mtus` remember the links, whatever the configuration."""
 
     def __init__(self, device: str) -> None:
         # A made-up but stable block of addresses: two devices of a lab never share one.
         self._block = int.from_bytes(hashlib.sha256(device.encode()).digest()[:3], "big") & 0xFFFF80
         self.items: dict[str, RunInterface] = {}
         self.carriers: dict[str, bool] = {}
+        self.link_mtus: dict[str, int] = {}
 
     def synchronise(self, config: DeviceConfig) -> None:
         """Create, update and retire interfaces; their `up` is decided later, by `settle`."""
@@ -59,6 +60,17 @@ class InterfaceSet:
             self._carrier(interface)
         return interface
 
+    def set_link_mtu(self, name: str, mtu: int | None) -> None:
+        """The longest packet that the link of an interface carries; None without a limit."""
+        self.link_mtus[name] = mtu or 65535
+        interface = self.items.get(name)
+        if interface is not None:
+            interface.mtu = min(interface.config.mtu or DEFAULT_MTU, self.link_mtus[name])
+
+    def restart(self) -> None:
+        """Forget the run-time interfaces; the links stay as they are."""
+        self.items = {}
+
     def _create(self, config: DeviceConfig, record: Interface) -> RunInterface:
         number, index = _numbers(config, record)
         mac = _VENDOR + (self._block + number).to_bytes(3, "big")
@@ -76,7 +88,7 @@ class InterfaceSet:
         interface.address = prefix.address if prefix is not None else 0
         interface.length = prefix.length if prefix is not None and record.address is not None else 0
         interface.manage_ip = record.manage_ip or 0
-        interface.mtu = record.mtu or DEFAULT_MTU
+        interface.mtu = min(record.mtu or DEFAULT_MTU, self.link_mtus.get(record.name, 65535))
         interface.nat_mode = record.mode.value == "nat"
         interface.manage = management_services(record)
 

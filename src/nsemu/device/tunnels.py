@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from nsemu.config.address import PREDEFINED_ADDRESSES
-from nsemu.config.algorithms import IpsecProtocol
+from nsemu.config.algorithms import AuthenticationMethod, IpsecProtocol
 from nsemu.config.device import DeviceConfig
-from nsemu.config.ike import IkeGateway, Identity, Phase1Proposal, Phase2Proposal, SecurityLevel
+from nsemu.config.ike import Identity, IkeGateway, Phase1Proposal, Phase2Proposal, SecurityLevel
 from nsemu.config.policy import Policy, PolicyAction
 from nsemu.config.predefined import PHASE1_SETS, PHASE2_SETS
 from nsemu.config.service import ANY_SERVICE
@@ -48,6 +48,11 @@ class TunnelPlan:
     replay: bool
     carrier_zone: str
     policies: tuple[int, ...] = ()
+
+    @property
+    def esp_proposals(self) -> tuple[Phase2Proposal, ...]:
+        """The proposals that IKE can offer."""
+        return tuple(item for item in self.proposals if item.protocol is IpsecProtocol.ESP)
 
     @property
     def key(self) -> tuple[str, Selector]:
@@ -169,6 +174,13 @@ def phase1_proposals(config: DeviceConfig, gateway: IkeGateway) -> tuple[Phase1P
     return tuple(config.p1_proposals[name] for name in names if name in config.p1_proposals)
 
 
+def preshared_proposals(config: DeviceConfig, gateway: IkeGateway) -> tuple[Phase1Proposal, ...]:
+    """The proposals that authenticate with a preshared key."""
+    return tuple(
+        proposal for proposal in phase1_proposals(config, gateway) if proposal.method is AuthenticationMethod.PRESHARE
+    )
+
+
 def phase2_proposals(config: DeviceConfig, vpn: Vpn) -> tuple[Phase2Proposal, ...]:
     """The proposals of a VPN; Standard when it names none."""
     names = vpn.proposals or PHASE2_SETS[vpn.security_level or SecurityLevel.STANDARD]
@@ -184,7 +196,7 @@ def gateway_parameters(config: DeviceConfig, gateway: IkeGateway, local: int) ->
         gateway.name,
         local,
         peer,
-        phase1_proposals(config, gateway),
+        preshared_proposals(config, gateway),
         gateway.preshared_key.encode(),
         gateway.mode,
         Identity.infer(gateway.local_id) if gateway.local_id else None,
@@ -200,7 +212,7 @@ def tunnel_parameters(identifier: int, plan: TunnelPlan) -> TunnelParameters:
         identifier,
         plan.vpn,
         plan.settings.gateway,
-        tuple(item for item in plan.proposals if item.protocol is IpsecProtocol.ESP),
+        plan.esp_proposals,
         selector.local,
         selector.remote,
         selector.protocol,

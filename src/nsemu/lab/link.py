@@ -245,6 +245,7 @@ class Link:
         for direction in self._directions:
             direction.source.transmit = direction.choose()
             direction.source.mtu = self.properties.mtu
+            direction.source.on_mtu(self.properties.mtu)
 
     def _tell_carrier(self, up: bool) -> None:
         for port in self.ends:

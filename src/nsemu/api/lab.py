@@ -1,0 +1,136 @@
+"""A running lab, from a topology file: nodes, time, links, captures, traces, checks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC
+from pathlib import Path
+
+from nsemu.api.capturing import key_rows
+from nsemu.api.node import LabNode, LinkHandle
+from nsemu.api.state_folder import StateFolder
+from nsemu.cli.settings.load import LineError, load_configuration
+from nsemu.config.platform import PLATFORMS
+from nsemu.device.clock import EPOCH
+from nsemu.device.device import Device
+from nsemu.lab.capture import Capture
+from nsemu.lab.network import LabError, Network
+from nsemu.lab.topology.load import load as load_topology
+from nsemu.lab.topology.model import ScreenosSpec, Topology
+from nsemu.sim.entropy import Entropy
+from nsemu.sim.scheduler import SECOND
+
+EPOCH_NS = int(EPOCH.replace(tzinfo=UTC).timestamp()) * SECOND
+"""The start of every lab as a capture's time stamps count, from 1970."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigProblem:
+    """A line of a start-up configuration that was not accepted; the others were."""
+
+    node: str
+    file: str
+    line: int
+    text: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.node}: {self.message}"
+
+
+def platform_interfaces() -> dict[str, tuple[str, ...]]:
+    """The platforms a topology can name, with their interfaces."""
+    return {name: platform.interfaces for name, platform in PLATFORMS.items()}
+
+
+class Lab:
+    """A lab. Time stands still between calls and moves only inside them.
+
+    `problems` are the start-up configuration lines that were refused.
+    """
+
+    def __init__(self, topology: Topology, *, state: Path | None = None, fresh: bool = False) -> None:
+        self.topology = topology
+        self.problems: list[ConfigProblem] = []
+        self.network = Network(topology, Entropy(topology.seed))
+        self.scheduler = self.network.scheduler
+        self.nodes = {name: LabNode(name, node, self.scheduler) for name, node in self.network.nodes.items()}
+        self._state = StateFolder(state, topology.name) if state is not None else None
+        for name, node in self.network.devices().items():
+            self._start(name, node.device, fresh)
+        self.network.connect()
+
+    @classmethod
+    def load(
+        cls, path: str | Path, seed: int | None = None, *, state: str | Path | None = None, fresh: bool = False
+    ) -> Lab:
+        """Start the lab of a topology file.
+
+        `seed` overrides the file's. `state` is a folder where devices keep what they save; it is read at the start
+        unless `fresh`. Raises TopologyError with everything that is wrong with the file.
+        """
+        topology = load_topology(path, platform_interfaces(), seed=seed)
+        return cls(topology, state=Path(state) if state is not None else None, fresh=fresh)
+
+    def __getitem__(self, name: str) -> LabNode:
+        node = self.nodes.get(name)
+        if node is None:
+            raise LabError(f"no node {name!r}; there are {', '.join(self.nodes)}")
+        return node
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.nodes)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.nodes
+
+    @property
+    def name(self) -> str:
+        """The lab's name."""
+        return self.topology.name
+
+    @property
+    def now(self) -> float:
+        """Virtual seconds since the lab started."""
+        return self.scheduler.now / SECOND
+
+    def run_for(self, seconds: float) -> None:
+        """Let virtual time pass."""
+        self.scheduler.run_for(round(seconds * SECOND))
+
+    def link(self, endpoint: str) -> LinkHandle:
+        """The link at `node:interface`. Raises LabError."""
+        return LinkHandle(self.network.link_of(endpoint))
+
+    def capture(self, path: str | Path, links: Sequence[str] | None = None) -> Capture:
+        """Record frames to a pcapng file, with its keys beside it: use as a context manager.
+
+        `links` are endpoints; all links when none is named. Raises LabError for one that is none.
+        """
+        chosen = self.network.links if links is None else [self.network.link_of(name) for name in links]
+        devices = [node.device for node in self.network.devices().values()]
+        return Capture(Path(path), chosen, epoch_ns=EPOCH_NS, key_rows=lambda: key_rows(devices))
+
+    def _start(self, name: str, device: Device, fresh: bool) -> None:
+        spec = self.topology.nodes[name]
+        assert isinstance(spec, ScreenosSpec)
+        saved = self._state.read(name) if self._state is not None and not fresh else None
+        if self._state is not None:
+            device.on_save = self._state.writer(name)
+        if saved is not None:
+            self._load(device, name, saved, str(self._state.path(name)) if self._state is not None else "")
+            device.saved_text = saved
+            device.modified = False
+            return
+        file = spec.startup_config
+        text = file.read_text(encoding="latin-1") if file is not None else ""
+        self._load(device, name, text, str(file))
+        if spec.config:
+            self._load(device, name, "\n".join(spec.config) + "\n", f"{self.topology.path} ({name}.config)")
+        device.saved_text = running_configuration(device)
+        device.modified = False
+
+    def _load(self, device: Device, name: str, text: str, file: str) -> None:
+        errors: list[LineError] = load_configuration(text, device)
+        self.problems.extend(ConfigProblem(name, file, error.line, error.text, error.message) for error in errors)

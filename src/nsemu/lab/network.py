@@ -1,0 +1,101 @@
+"""From a topology to running nodes and links, on one scheduler and one source of chance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from nsemu.lab.host.host import Host
+from nsemu.lab.link import Link, LinkProperties
+from nsemu.lab.router import Router
+from nsemu.lab.screenos import ScreenosNode
+from nsemu.lab.switch import Switch
+from nsemu.lab.topology.model import HostSpec, LinkSpec, NodeSpec, RouterSpec, ScreenosSpec, SwitchSpec, Topology
+from nsemu.sim.entropy import Entropy
+from nsemu.sim.scheduler import Scheduler
+
+Node = ScreenosNode | Host | Router | Switch
+
+
+class LabError(ValueError):
+    """Something in a lab cannot be as asked; the message says what."""
+
+
+class Network:
+    """The nodes and links of one lab. `link_of` finds the link at an endpoint `node:interface`."""
+
+    def __init__(self, topology: Topology, entropy: Entropy) -> None:
+        self.topology = topology
+        self.entropy = entropy
+        self.scheduler = Scheduler()
+        self.nodes: dict[str, Node] = {}
+        self.links: list[Link] = []
+        self._ends: dict[str, Link] = {}
+        for spec in topology.nodes.values():
+            self.nodes[spec.name] = self._make(spec)
+
+    def connect(self) -> None:
+        """Plug in all links. Done after the devices have their start-up configuration, as in a rack."""
+        for spec in self.topology.links:
+            self.links.append(self._connect(spec))
+
+    def link_of(self, endpoint: str) -> Link:
+        """The link at `node:interface`. Raises LabError."""
+        link = self._ends.get(endpoint)
+        if link is None:
+            raise LabError(f"no link at {endpoint!r}; there are links at {', '.join(sorted(self._ends))}")
+        return link
+
+    def devices(self) -> Mapping[str, ScreenosNode]:
+        """The security devices, in the order of the file."""
+        return {name: node for name, node in self.nodes.items() if isinstance(node, ScreenosNode)}
+
+    def _make(self, spec: NodeSpec) -> Node:
+        maker = _MAKERS[type(spec)]
+        return maker(self, spec)
+
+    def _connect(self, spec: LinkSpec) -> Link:
+        a, b = spec.endpoints
+        properties = LinkProperties(spec.delay, spec.jitter, spec.loss, spec.rate, spec.mtu, spec.down)
+        ports = (self.nodes[a.node].port(a.interface), self.nodes[b.node].port(b.interface))
+        stream = self.entropy.stream(f"link/{a}/{b}")
+        link = Link(*ports, self.scheduler, stream, properties)
+        self._ends[str(a)] = self._ends[str(b)] = link
+        return link
+
+
+def _screenos(network: Network, spec: NodeSpec) -> Node:
+    assert isinstance(spec, ScreenosSpec)
+    return ScreenosNode(spec.name, network.scheduler, network.entropy, spec.platform)
+
+
+def _host(network: Network, spec: NodeSpec) -> Node:
+    assert isinstance(spec, HostSpec)
+    host = Host(
+        spec.name,
+        network.scheduler,
+        network.entropy,
+        spec.address,
+        spec.gateway,
+        [f"{service.name}:{service.port}" for service in spec.services],
+        routes={route.to: route.via for route in spec.routes},
+    )
+    host.store.users.update(spec.users)
+    return host
+
+
+def _router(network: Network, spec: NodeSpec) -> Node:
+    assert isinstance(spec, RouterSpec)
+    stream = network.entropy.stream(f"{spec.name}/ip")
+    return Router(spec.name, network.scheduler, stream, spec.interfaces, {route.to: route.via for route in spec.routes})
+
+
+def _switch(network: Network, spec: NodeSpec) -> Node:
+    return Switch(spec.name, network.scheduler)
+
+
+_MAKERS: Mapping[type[NodeSpec], Callable[[Network, NodeSpec], Node]] = {
+    ScreenosSpec: _screenos,
+    HostSpec: _host,
+    RouterSpec: _router,
+    SwitchSpec: _switch,
+}
