@@ -45,7 +45,10 @@ def _leaf(name: str) -> Setting:
 
 
 COLOUR, GATEWAY, ADMIN, PORTS, LIST = (_leaf(name) for name in ("colour", "gateway", "admin", "ports", "list"))
-ZONES = ReferenceType(lambda scope: scope.config.zones)
+ZONES = ReferenceType(
+    lambda scope, text: next((name for name in scope.config.zones if name.lower() == text.lower()), None),
+    lambda scope: scope.config.zones,
+)
 
 GATEWAY_NODE = keyword(
     "gateway",

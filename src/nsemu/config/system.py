@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 DEFAULT_ADMIN = "netscreen"
+DEFAULT_ADMIN_HASH = "nKVUM2rwMUzPcrkG5sWIHdCtqkAibn"
+"""`config.password.password_hash` of the factory's name and password, netscreen and netscreen (screenos-cli §4.2)."""
 
 
 @dataclass(frozen=True, slots=True)
 class AdminUser:
-    """An administrator other than the root one. `privilege` is "all" or "read-only"."""
+    """An administrator other than the root one. `password` is a hash (`config.password`). `privilege` is "all" or "read-only"."""
 
     name: str
     password: str
@@ -26,7 +28,7 @@ class SystemSettings:
     console_page: int = 20
     console_timeout: int = 10
     admin_name: str = DEFAULT_ADMIN
-    admin_password: str = DEFAULT_ADMIN
+    admin_password: str = DEFAULT_ADMIN_HASH
     default_permit_all: bool = False
 
 

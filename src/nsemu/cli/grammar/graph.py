@@ -155,7 +155,9 @@ class _Compiler:
         if isinstance(node, Optional):
             return self.edges(node.body, rest, group) + rest.edges
         if isinstance(node, When):
-            return self.edges(node.body, rest, group) if node.unset == (self.mode is Mode.UNSET) else rest.edges
+            if node.unset == (self.mode is Mode.UNSET):
+                return self.edges(node.body, rest, group)
+            return [] if has_leaf(node.body) else rest.edges
         if isinstance(node, InMode):
             return _Compiler(node.mode).edges(node.body, rest, group)
         if isinstance(node, AnyOrder):
@@ -213,6 +215,11 @@ def _offers(node: Node, compiler: _Compiler) -> Iterator[bool]:
     inside = _Compiler(node.mode) if isinstance(node, InMode) else compiler
     for part in children(node):
         yield from _offers(part, inside)
+
+
+def has_leaf(node: Node) -> bool:
+    """Whether a command ends inside a node."""
+    return isinstance(node, Leaf) or any(has_leaf(part) for part in children(node))
 
 
 def children(node: Node) -> tuple[Node, ...]:

@@ -32,13 +32,15 @@ class Node:
 class Keyword(Node):
     """A fixed word. `binds` is the argument name and the value that the word stands for, if it stands for one.
 
-    A hidden keyword works but is not listed by help.
+    A hidden keyword works but is not listed by help. `printed` is how configurations write the word, when they do not
+    write it as help does (`Main` for `main`).
     """
 
     word: str
     help: str
     binds: tuple[str, Any] | None = None
     hidden: bool = False
+    printed: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -195,9 +197,9 @@ def keyword(word: str, help: str, *then: Node, binds: tuple[str, Any] | None = N
     return sequence(Keyword(word, help, binds, hidden), *then)
 
 
-def flag(word: str, help: str, name: str | None = None, value: Any = True) -> Node:
+def flag(word: str, help: str, name: str | None = None, value: Any = True, *, printed: str = "") -> Node:
     """A keyword that binds `value` (True) to `name` (the word itself, `-` as `_`)."""
-    return Keyword(word, help, (name or word.replace("-", "_"), value))
+    return Keyword(word, help, (name or word.replace("-", "_"), value), printed=printed)
 
 
 def argument(name: str, type: ArgumentType[Any], help: str, *then: Node, gap: int = 1) -> Node:

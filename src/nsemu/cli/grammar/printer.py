@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from nsemu.cli.grammar.graph import GrammarError, children
+from nsemu.cli.grammar.graph import GrammarError, has_leaf
 from nsemu.cli.grammar.nodes import (
     AnyOrder,
     Argument,
@@ -42,11 +42,11 @@ def _path_to(node: Node, leaf: Leaf) -> Node | None:
         kept = tuple(path for part in node.alternatives if (path := _path_to(part, leaf)) is not None)
         if kept:
             return kept[0] if len(kept) == 1 else Choice(kept)
-        return None if _has_leaf(node) else node
+        return None if has_leaf(node) else node
     if isinstance(node, Sequence):
         parts = tuple(_path_to(part, leaf) for part in node.parts)
         return None if None in parts else Sequence(tuple(part for part in parts if part is not None))
-    if isinstance(node, (Optional, AnyOrder, Repeat, When)) and _has_leaf(node):
+    if isinstance(node, (Optional, AnyOrder, Repeat, When)) and has_leaf(node):
         return _wrapped_path(node, leaf)
     return node
 
@@ -56,10 +56,6 @@ def _wrapped_path(node: Node, leaf: Leaf) -> Node | None:
         body = _path_to(node.body, leaf)
         return None if body is None else When(node.unset, body)
     raise GrammarError("a leaf inside a repeated or optional part: use choice() instead")
-
-
-def _has_leaf(node: Node) -> bool:
-    return isinstance(node, Leaf) or any(_has_leaf(part) for part in children(node))
 
 
 class _Printer:
@@ -75,7 +71,7 @@ class _Printer:
         if isinstance(node, Keyword):
             if node.binds is not None and arguments.get(node.binds[0]) != node.binds[1]:
                 return None
-            return [" ", node.word]
+            return [" ", node.printed or node.word]
         if isinstance(node, Argument):
             return self._argument(node, arguments)
         if isinstance(node, Sequence):
@@ -89,7 +85,9 @@ class _Printer:
         if isinstance(node, AnyOrder):
             return [piece for option in node.options for piece in self.pieces(option, arguments) or ()]
         if isinstance(node, When):
-            return self.pieces(node.body, arguments) if node.unset == self._unset else []
+            if node.unset == self._unset:
+                return self.pieces(node.body, arguments)
+            return None if has_leaf(node.body) else []
         if isinstance(node, Repeat):
             return self._repeat(node, arguments)
         return []

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from nsemu.cli.grammar.errors import InvalidWordError
 from nsemu.cli.grammar.nodes import Arguments
-from nsemu.cli.grammar.words import Word, is_writable, quote, quote_if_needed
+from nsemu.cli.grammar.words import Word, quote, quote_if_needed
 from nsemu.config.device import DeviceConfig
 from nsemu.config.editor import Editor
 from nsemu.wire.address import AddressError, Prefix, format_ipv4, parse_ipv4
@@ -60,9 +60,10 @@ class NumberType(ArgumentType[int]):
     hint: str = "<number>"
 
     def parse(self, word: Word, _scope: Scope) -> int:
-        """Digits only, within the bounds."""
+        """Decimal digits within the bounds, with a sign where they allow one."""
         text = word.text
-        if not (text.isascii() and text.isdigit() and len(text) <= 10):
+        digits = text[1:] if text.startswith("-") and self.low < 0 else text
+        if not (digits.isascii() and digits.isdigit() and len(digits) <= 10):
             raise InvalidWordError(f"invalid number {text} (<{self.low}-{self.high}> expected)")
         value = int(text)
         if not self.low <= value <= self.high:
@@ -229,15 +230,14 @@ class NameType(ArgumentType[str]):
 
 @dataclass(frozen=True, slots=True)
 class ReferenceType(ArgumentType[str]):
-    """The name of an object of a kind whose names are matched whatever their case: zones, virtual routers, services.
+    """The name of an object that exists. `resolve` finds the one that a text means, where case does not matter.
 
-    An exact name wins; otherwise the one existing name that differs in case only. A name that matches nothing is
-    kept as typed: the command then says what is missing. `names` gives them, as a collection.
+    A name that means nothing is kept as typed: the command then says what is missing. `names` are offered by TAB.
     """
 
-    names: Callable[[Scope], Collection[str]]
+    resolve: Callable[[Scope, str], str | None]
+    names: Callable[[Scope], Iterable[str]]
     longest: int = 31
-    quoted: bool = True
     hint: str = "<string>"
 
     def parse(self, word: Word, scope: Scope) -> str:
@@ -247,22 +247,12 @@ class ReferenceType(ArgumentType[str]):
             raise InvalidWordError('empty name ""')
         if len(text) > self.longest:
             raise InvalidWordError(f"name {text} too long (at most {self.longest} characters)")
-        names = self.names(scope)
-        if text in names:
-            return text
-        lower = text.lower()
-        matches = [name for name in names if name.lower() == lower]
-        return matches[0] if len(matches) == 1 else text
+        return self.resolve(scope, text) or text
 
     def show(self, value: str) -> str:
-        """The name, between quotes unless told otherwise."""
-        return quote(value) if self.quoted else quote_if_needed(value)
+        """The name between quotes."""
+        return quote(value)
 
     def complete(self, scope: Scope) -> Iterable[str]:
         """The existing names."""
         return self.names(scope)
-
-
-def is_name(text: str) -> bool:
-    """Whether a text can be the name of an object: not empty, and readable between quotes."""
-    return bool(text) and is_writable(text)

@@ -1,1 +1,103 @@
-"""The `set` and `unset` commands, which are also what `get config` prints."""
+"""`set` and `unset`, one file a noun. `SETTINGS` is what they know; `LAYOUT` is the order of `get config`."""
+
+from nsemu.cli.grammar.nodes import Choice, Node, choice, keyword
+from nsemu.cli.settings import (
+    address,
+    admin,
+    flow,
+    ike,
+    ike_words,
+    interface,
+    interface_words,
+    policy,
+    policy_words,
+    service,
+    system,
+    vpn,
+    vrouter,
+    zone,
+)
+from nsemu.cli.settings.layout import Each, Item, block
+
+SETTINGS: tuple[Node, ...] = (
+    *system.NODES,
+    *admin.NODES,
+    *vrouter.NODES,
+    *zone.NODES,
+    *interface_words.NODES,
+    *address.NODES,
+    *service.NODES,
+    keyword("group", "address and service groups", choice(address.GROUP_NODE, service.GROUP_NODE)),
+    *flow.NODES,
+    *ike_words.NODES,
+    *vpn.NODES,
+    *policy_words.NODES,
+)
+TREE = Choice(SETTINGS)
+"""The same as one node: where the words of `get config` come from."""
+
+LAYOUT: tuple[Item, ...] = (
+    system.CLOCK_ZONE,
+    vrouter.VROUTER_OBJECT,
+    vrouter.SHARABLE,
+    Each(vrouter.vrouter_scopes, (block(vrouter.ENTER_VROUTER, vrouter.AUTO_ROUTE_EXPORT),)),
+    Each(service.service_scopes, (service.SERVICE_OBJECT, service.SERVICE_ENTRY, service.SERVICE_TIMEOUT)),
+    admin.ADMIN_NAME,
+    admin.ADMIN_PASSWORD,
+    admin.ADMIN_USER,
+    zone.ZONE_OBJECT,
+    zone.ZONE_VROUTER,
+    Each(zone.zone_scopes, (zone.ZONE_BLOCK, zone.ZONE_TCP_RST)),
+    interface.INTERFACE_ZONE,
+    Each(interface.interface_scopes, (interface.INTERFACE_IP, interface.INTERFACE_MODE)),
+    Each(
+        interface.interface_scopes,
+        (
+            interface.INTERFACE_UNNUMBERED,
+            interface.INTERFACE_MTU,
+            interface.INTERFACE_LINK_DOWN,
+            interface.INTERFACE_DESCRIPTION,
+            interface.INTERFACE_MANAGEABLE,
+            interface.INTERFACE_MANAGE_IP,
+            interface.INTERFACE_MANAGE,
+        ),
+    ),
+    flow.TCP_MSS,
+    flow.ALL_TCP_MSS,
+    flow.NO_SEQUENCE_CHECK,
+    flow.SYN_CHECK,
+    flow.SYN_CHECK_IN_TUNNEL,
+    system.CONSOLE_TIMEOUT,
+    system.CONSOLE_PAGE,
+    system.DOMAIN_NAME,
+    system.HOSTNAME,
+    address.ADDRESS,
+    Each(address.group_scopes, (address.ADDRESS_GROUP, address.ADDRESS_GROUP_MEMBER)),
+    Each(service.service_group_scopes, (service.SERVICE_GROUP, service.SERVICE_GROUP_MEMBER)),
+    ike.P1_PROPOSAL,
+    ike.P2_PROPOSAL,
+    ike.GATEWAY,
+    ike.RESPOND_BAD_SPI,
+    ike.SOFT_LIFETIME_BUFFER,
+    ike.INITIAL_CONTACT,
+    Each(vpn.vpn_scopes, (vpn.VPN,)),
+    Each(vpn.vpn_scopes, (vpn.VPN_BIND, vpn.VPN_PROXY_ID, vpn.VPN_DF_BIT)),
+    policy.DEFAULT_PERMIT_ALL,
+    Each(
+        policy.policy_scopes,
+        (
+            policy.POLICY,
+            policy.POLICY_DISABLE,
+            block(
+                policy_words.ENTER_POLICY,
+                policy.POLICY_SOURCE,
+                policy.POLICY_SOURCE_NEGATE,
+                policy.POLICY_DESTINATION,
+                policy.POLICY_DESTINATION_NEGATE,
+                policy.POLICY_SERVICE,
+                policy.POLICY_LOG_INIT,
+            ),
+        ),
+    ),
+    Each(vrouter.vrouter_scopes, (block(vrouter.ENTER_VROUTER, vrouter.ROUTE),)),
+)

@@ -1,0 +1,246 @@
+"""`set vpn …`: VPN tunnels, what they are bound to, their proxy ID."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from nsemu.cli import types
+from nsemu.cli.grammar import (
+    Arguments,
+    NumberType,
+    Row,
+    Setting,
+    any_order,
+    argument,
+    choice,
+    flag,
+    keyword,
+    when_set,
+    when_unset,
+)
+from nsemu.cli.settings.checks import check_capacity, refuse_if_used, require
+from nsemu.cli.settings.ike_words import security
+from nsemu.config.device import DeviceConfig
+from nsemu.config.editor import Editor
+from nsemu.config.errors import ConfigError, DuplicateError, NotFoundError
+from nsemu.config.interface import InterfaceKind
+from nsemu.config.references import users_of_vpn
+from nsemu.config.vpn import ProxyId, Vpn
+from nsemu.config.zone import ZoneKind
+
+
+def _set_vpn(editor: Editor, arguments: Arguments) -> None:
+    name = arguments["vpn"]
+    gateway = require(editor.gateways, arguments["gateway"], "gateway")
+    proposals: tuple[str, ...] = arguments.get("proposals", ())
+    if len(set(proposals)) != len(proposals):
+        raise DuplicateError(f"vpn {name} names a proposal twice")
+    for proposal in proposals:
+        require(editor.p2_proposals, proposal, "p2-proposal")
+    old = editor.vpns.get(name)
+    if old is None:
+        check_capacity(editor.vpns, editor.platform.capacity.vpns, "VPNs")
+        old = Vpn(name, gateway.name)
+    editor.vpns.put(
+        name,
+        replace(
+            old,
+            gateway=gateway.name,
+            security_level=arguments.get("level"),
+            proposals=proposals,
+            replay=arguments.get("replay", False),
+            idle_time=arguments.get("idle_time", 0),
+        ),
+    )
+
+
+def _unset_vpn(editor: Editor, arguments: Arguments) -> None:
+    vpn = require(editor.vpns, arguments["vpn"], "vpn")
+    refuse_if_used(f"vpn {vpn.name}", users_of_vpn(editor, vpn.name))
+    editor.vpns.remove(vpn.name)
+
+
+def _vpn_rows(config: DeviceConfig, scope: Arguments) -> Iterator[Row]:
+    vpn = config.vpns[scope["vpn"]]
+    row: dict[str, Any] = {
+        "vpn": vpn.name,
+        "gateway": vpn.gateway,
+        "replay": vpn.replay,
+        "tunnel": True,
+        "idle_time": vpn.idle_time,
+        "proposals": vpn.proposals or None,
+        "level": vpn.security_level,
+    }
+    yield Row({name: value for name, value in row.items() if value is not None})
+
+
+# --- binding
+
+
+def _set_bind(editor: Editor, arguments: Arguments) -> None:
+    vpn = require(editor.vpns, arguments["vpn"], "vpn")
+    if "interface" in arguments:
+        _bind_interface(editor, vpn, arguments["interface"])
+        return
+    zone = require(editor.zones, arguments["zone"], "zone")
+    if zone.kind is not ZoneKind.TUNNEL:
+        raise ConfigError(f"vpn {vpn.name} cannot be bound to zone {zone.name} (a tunnel zone expected)")
+    editor.vpns.put(vpn.name, replace(vpn, bind_interface=None, bind_zone=zone.name))
+
+
+def _bind_interface(editor: Editor, vpn: Vpn, name: str) -> None:
+    interface = require(editor.interfaces, name, "interface")
+    if interface.kind is not InterfaceKind.TUNNEL:
+        raise ConfigError(f"vpn {vpn.name} cannot be bound to interface {name} (a tunnel interface expected)")
+    # A VPN is either route-based or policy-based (Vol. 5, "Route-Based and Policy-Based Tunnels").
+    refuse_if_used(f"vpn {vpn.name}", users_of_vpn(editor, vpn.name))
+    editor.vpns.put(vpn.name, replace(vpn, bind_interface=name, bind_zone=None))
+
+
+def _unset_bind(editor: Editor, arguments: Arguments) -> None:
+    vpn = require(editor.vpns, arguments["vpn"], "vpn")
+    field = "bind_interface" if arguments["what"] == "interface" else "bind_zone"
+    if getattr(vpn, field) is None:
+        raise NotFoundError(f"vpn {vpn.name} is bound to no {arguments['what']}")
+    editor.vpns.put(vpn.name, replace(vpn, bind_interface=None, bind_zone=None))
+
+
+def _bind_rows(config: DeviceConfig, scope: Arguments) -> Iterator[Row]:
+    vpn = config.vpns[scope["vpn"]]
+    if vpn.bind_interface is not None:
+        yield Row({"vpn": vpn.name, "what": "interface", "interface": vpn.bind_interface})
+    elif vpn.bind_zone is not None:
+        yield Row({"vpn": vpn.name, "what": "zone", "zone": vpn.bind_zone})
+
+
+# --- proxy ID and DF bit
+
+
+def _set_proxy_id(editor: Editor, arguments: Arguments) -> None:
+    vpn = require(editor.vpns, arguments["vpn"], "vpn")
+    service = arguments["service"]
+    if service in editor.service_groups:
+        raise ConfigError(f"service group {service} cannot be in a proxy ID (a service expected)")
+    require(editor.services, service, "service")
+    proxy_id = ProxyId(arguments["local"], arguments["remote"], service)
+    editor.vpns.put(vpn.name, replace(vpn, proxy_id=proxy_id))
+
+
+def _unset_proxy_id(editor: Editor, arguments: Arguments) -> None:
+    vpn = require(editor.vpns, arguments["vpn"], "vpn")
+    editor.vpns.put(vpn.name, replace(vpn, proxy_id=None))
+
+
+def _proxy_id_rows(config: DeviceConfig, scope: Arguments) -> Iterator[Row]:
+    vpn = config.vpns[scope["vpn"]]
+    if vpn.proxy_id is not None:
+        proxy = vpn.proxy_id
+        yield Row({"vpn": vpn.name, "local": proxy.local, "remote": proxy.remote, "service": proxy.service})
+
+
+def _set_df_bit(editor: Editor, arguments: Arguments) -> None:
+    vpn = require(editor.vpns, arguments["vpn"], "vpn")
+    editor.vpns.put(vpn.name, replace(vpn, df_bit=arguments["df_bit"]))
+
+
+def _unset_df_bit(editor: Editor, arguments: Arguments) -> None:
+    _set_df_bit(editor, {**arguments, "df_bit": "clear"})
+
+
+def _df_bit_rows(config: DeviceConfig, scope: Arguments) -> Iterator[Row]:
+    vpn = config.vpns[scope["vpn"]]
+    if vpn.df_bit != "clear":
+        yield Row({"vpn": vpn.name, "df_bit": vpn.df_bit})
+
+
+def vpn_scopes(config: DeviceConfig) -> Iterator[Arguments]:
+    """One scope a VPN."""
+    return ({"vpn": name} for name in config.vpns)
+
+
+VPN = Setting("vpn", _set_vpn, _unset_vpn, _vpn_rows)
+VPN_BIND = Setting("vpn bind", _set_bind, _unset_bind, _bind_rows)
+VPN_PROXY_ID = Setting("vpn proxy-id", _set_proxy_id, _unset_proxy_id, _proxy_id_rows)
+VPN_DF_BIT = Setting("vpn df-bit", _set_df_bit, _unset_df_bit, _df_bit_rows)
+
+_OPTIONS = any_order(
+    choice(
+        flag("replay", "refuse repeated packets"),
+        flag("no-replay", "accept repeated packets", "replay", False),
+    ),
+    flag("tunnel", "tunnel mode"),
+    keyword(
+        "idletime",
+        "minutes without traffic before the tunnel goes down, 0 for never",
+        argument("idle_time", NumberType(0, 2**31 - 1), "minutes"),
+    ),
+)
+
+NODES = (
+    keyword(
+        "vpn",
+        "VPN tunnel",
+        argument(
+            "vpn",
+            types.VPN,
+            "VPN name",
+            choice(
+                when_unset(VPN),
+                when_set(
+                    keyword(
+                        "gateway",
+                        "AutoKey IKE tunnel to a gateway",
+                        argument("gateway", types.GATEWAY, "gateway name"),
+                        _OPTIONS,
+                        security(types.P2_PROPOSAL),
+                        VPN,
+                    )
+                ),
+                keyword(
+                    "bind",
+                    "bind the tunnel",
+                    choice(
+                        keyword(
+                            "interface",
+                            "to a tunnel interface",
+                            when_set(argument("interface", types.INTERFACE, "interface name")),
+                            VPN_BIND,
+                            binds=("what", "interface"),
+                        ),
+                        keyword(
+                            "zone",
+                            "to a tunnel zone",
+                            when_set(argument("zone", types.ZONE, "zone name")),
+                            VPN_BIND,
+                            binds=("what", "zone"),
+                        ),
+                    ),
+                ),
+                keyword(
+                    "proxy-id",
+                    "what the peers agree to protect",
+                    when_set(
+                        keyword("local-ip", "own network", argument("local", types.PREFIX, "address and mask")),
+                        keyword("remote-ip", "the peer's network", argument("remote", types.PREFIX, "prefix")),
+                        argument("service", types.SERVICE, "service name"),
+                    ),
+                    VPN_PROXY_ID,
+                ),
+                keyword(
+                    "df-bit",
+                    "DF bit of the outer header",
+                    when_set(
+                        choice(
+                            flag("clear", "clear it", "df_bit", "clear"),
+                            flag("set", "set it", "df_bit", "set"),
+                            flag("copy", "copy it from the inner header", "df_bit", "copy"),
+                        )
+                    ),
+                    VPN_DF_BIT,
+                ),
+            ),
+        ),
+    ),
+)
