@@ -14,18 +14,13 @@ from nsemu.flow.state import FlowState
 from nsemu.flow.steps import Dropped, EspSeal, Fragmented, NextHop, Sent, Translated
 from nsemu.flow.tcp_mss import clamp_mss
 from nsemu.flow.tunnels import TunnelPath
+from nsemu.flow.verdicts import SEAL_FAILURES
 from nsemu.ipsec.sa import IpsecFailure
 from nsemu.routing.resolve import resolve
 from nsemu.runtime.drop import DropReason
 from nsemu.runtime.interface import RunInterface
 from nsemu.runtime.trace import PacketTrace
 from nsemu.wire.ipv4 import FragmentationNeeded, fragment
-
-_SEAL_FAILURES = {
-    IpsecFailure.EXHAUSTED: DropReason.SEQUENCE_EXHAUSTED,
-    IpsecFailure.EXPIRED: DropReason.SA_INACTIVE,
-    IpsecFailure.TOO_LONG: DropReason.FRAGMENTATION_NEEDED,
-}
 
 
 def forward(state: FlowState, packet: Packet, wing: Wing) -> None:
@@ -121,7 +116,7 @@ def send_into_tunnel(state: FlowState, path: TunnelPath, inner: bytes | bytearra
         return
     outer = sa.seal(inner)
     if isinstance(outer, IpsecFailure):
-        drop(packet, "tunnel", _SEAL_FAILURES[outer], path.vpn, ("vpn", path.vpn))
+        drop(packet, "tunnel", SEAL_FAILURES[outer], path.vpn, ("vpn", path.vpn))
         if outer is not IpsecFailure.TOO_LONG:
             state.upcalls.soft_lifetime(path)
         return
@@ -131,8 +126,8 @@ def send_into_tunnel(state: FlowState, path: TunnelPath, inner: bytes | bytearra
     trace = packet.trace
     if trace is not None:
         settings = tunnel.settings
-        sizes = (len(inner), len(outer))
         ends = (settings.local, settings.peer)
+        sizes = (len(inner), len(outer), outer[4] << 8 | outer[5])
         trace.add(EspSeal(tunnel.identifier, path.vpn, sa.spi, sa.sequence, *ends, tunnel.label, *sizes))
     if path.generation != state.generation and not _find_outer_way(state, path, packet):
         return
@@ -175,9 +170,10 @@ def send_to_neighbor(state: FlowState, neighbor: Neighbor, packet: bytes, trace:
             trace.add(Dropped("egress", DropReason.LINK_DOWN, egress.name))
         return
     if trace is not None:
-        resolved = neighbor.header is not None
+        resolved = neighbor.header is not None and neighbor.expires > state.scheduler.now
         trace.add(NextHop(egress.name, neighbor.address, resolved))
-        trace.add(Sent(egress.name, neighbor.mac.hex(), len(packet)))
+        if resolved:
+            trace.add(Sent(egress.name, neighbor.mac.hex(), len(packet)))
     state.neighbors.send(neighbor, packet, trace)
 
 

@@ -22,6 +22,11 @@ def send_time_exceeded(state: FlowState, packet: Packet) -> None:
     _answer(state, packet, icmp.time_exceeded(icmp.TTL_EXCEEDED, packet.data))
 
 
+def send_reassembly_time_exceeded(state: FlowState, packet: Packet) -> None:
+    """Fragments are missing; `packet` is the first one (RFC 1122 §3.3.2)."""
+    _answer(state, packet, icmp.time_exceeded(icmp.REASSEMBLY_TIME_EXCEEDED, packet.data))
+
+
 def send_fragmentation_needed(state: FlowState, packet: Packet, mtu: int) -> None:
     """The packet must not be fragmented but should be (RFC 1191)."""
     _answer(state, packet, icmp.destination_unreachable(icmp.FRAGMENTATION_NEEDED, packet.data, mtu))

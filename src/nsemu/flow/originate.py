@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from nsemu.flow.endpoints import endpoints_of
+from nsemu.flow.stages.route import lookup_step
 from nsemu.flow.state import FlowState
+from nsemu.flow.steps import Dropped, EspSeal, IkeTriggered, NextHop, Originated, Sent
 from nsemu.flow.tunnels import TunnelPath
+from nsemu.flow.verdicts import SEAL_FAILURES
 from nsemu.ipsec.sa import IpsecFailure
 from nsemu.routing.resolve import resolve
+from nsemu.runtime.drop import DropReason
 from nsemu.runtime.interface import RunInterface
 from nsemu.runtime.trace import PacketTrace
 from nsemu.wire.ipv4 import FragmentationNeeded, Ipv4Packet, fragment
+from nsemu.wire.summary import summarise
+
+SELF = "self"
+"""The interface at which traces and `debug flow` begin a packet that the device made."""
 
 
 def originate(
@@ -24,18 +33,24 @@ def originate(
     policy-based tunnel go back into it, never in clear.
     """
     if through is not None:
+        _enter(state, packet, vrouter, trace)
         return _into_tunnel(state, through, packet, trace)
     resolution = resolve(state.routes, vrouter, packet.destination)
-    if resolution is None or resolution.entry.discards:
-        return False
-    entry = resolution.entry
-    egress = state.interfaces[entry.interface or ""]
-    source = packet.source or egress.address
-    packet = _with_source(packet, source)
+    egress = state.interfaces.get(resolution.entry.interface or "") if resolution is not None else None
+    packet = _with_source(packet, packet.source or (egress.address if egress is not None else 0))
+    _enter(state, packet, vrouter, trace)
+    if trace is not None:
+        trace.add(lookup_step(state, SELF, (packet.source, packet.destination), vrouter))
+    if resolution is None or egress is None:
+        return _lost(trace, DropReason.NO_ROUTE)
+    if resolution.entry.discards:
+        return _lost(trace, DropReason.NULL_ROUTE, resolution.entry.subject)
     if egress.is_tunnel:
         path = next((state.paths[number] for number in egress.tunnel_ids if number in state.paths), None)
-        return path is not None and _into_tunnel(state, path, packet, trace)
-    return _out(state, egress, entry.next_hop(packet.destination), packet.build(), trace)
+        if path is None:
+            return _lost(trace, DropReason.NO_TUNNEL, ("interface", egress.name))
+        return _into_tunnel(state, path, packet, trace)
+    return _out(state, egress, resolution.entry.next_hop(packet.destination), packet.build(), trace)
 
 
 def egress_towards(state: FlowState, vrouter: str, destination: int) -> RunInterface | None:
@@ -61,33 +76,61 @@ def _with_source(packet: Ipv4Packet, source: int) -> Ipv4Packet:
     )
 
 
+def _enter(state: FlowState, packet: Ipv4Packet, vrouter: str, trace: PacketTrace | None) -> None:
+    if trace is None:
+        return
+    data = packet.build()
+    now = state.scheduler.now
+    hop = trace.enter(state.name, now, SELF, summarise(data))
+    hop.vrouter, hop.path = vrouter, "originated"
+    ends = endpoints_of(data, next(iter(state.interfaces.values())))
+    trace.add(Originated(now, len(data), packet.identification, ends))
+
+
+def _lost(trace: PacketTrace | None, reason: DropReason, subject: tuple[object, ...] = ()) -> bool:
+    """An own packet that cannot leave came in nowhere: no interface counts it, whoever sent it is told."""
+    if trace is not None:
+        trace.add(Dropped("originate", reason, "", subject))
+    return False
+
+
 def _into_tunnel(state: FlowState, path: TunnelPath, packet: Ipv4Packet, trace: PacketTrace | None) -> bool:
-    sa = path.tunnel.outbound
+    tunnel, sa, subject = path.tunnel, path.tunnel.outbound, ("vpn", path.vpn)
+    peer = tunnel.settings.peer
     if sa is None:
+        if trace is not None:
+            trace.add(IkeTriggered(path.identifier, path.vpn, peer))
         state.upcalls.acquire(path)
-        return False
-    outer = sa.seal(packet.build())
+        return _lost(trace, DropReason.SA_INACTIVE, subject)
+    inner = packet.build()
+    outer = sa.seal(inner)
     if isinstance(outer, IpsecFailure):
-        return False
+        return _lost(trace, SEAL_FAILURES[outer], subject)
     sa.last_used = state.scheduler.now
-    resolution = resolve(state.routes, path.outgoing.vrouter, path.tunnel.settings.peer)
-    if resolution is None or resolution.entry.discards:
-        return False
-    entry = resolution.entry
-    egress = state.interfaces[entry.interface or ""]
-    if egress.is_tunnel:
-        return False
-    return _out(state, egress, entry.next_hop(path.tunnel.settings.peer), outer, trace)
+    if trace is not None:
+        sizes = (len(inner), len(outer), outer[4] << 8 | outer[5])
+        ends = (tunnel.settings.local, peer)
+        trace.add(EspSeal(tunnel.identifier, path.vpn, sa.spi, sa.sequence, *ends, tunnel.label, *sizes))
+    resolution = resolve(state.routes, path.outgoing.vrouter, peer)
+    egress = state.interfaces.get(resolution.entry.interface or "") if resolution is not None else None
+    if resolution is None or resolution.entry.discards or egress is None or egress.is_tunnel:
+        return _lost(trace, DropReason.NO_ROUTE, subject)
+    return _out(state, egress, resolution.entry.next_hop(peer), outer, trace)
 
 
 def _out(state: FlowState, egress: RunInterface, next_hop: int, packet: bytes, trace: PacketTrace | None) -> bool:
     if not egress.carrier:
-        return False
+        return _lost(trace, DropReason.LINK_DOWN, ("interface", egress.name))
     try:
         pieces = fragment(packet, egress.mtu)
     except FragmentationNeeded:
-        return False
+        return _lost(trace, DropReason.FRAGMENTATION_NEEDED)
     neighbor = state.neighbors.neighbor(egress, next_hop)
     for piece in pieces:
+        if trace is not None:
+            resolved = neighbor.header is not None and neighbor.expires > state.scheduler.now
+            trace.add(NextHop(egress.name, neighbor.address, resolved))
+            if resolved:
+                trace.add(Sent(egress.name, neighbor.mac.hex(), len(piece)))
         state.neighbors.send(neighbor, piece, trace)
     return True

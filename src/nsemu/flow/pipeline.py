@@ -7,7 +7,9 @@ session then goes straight to `forward`; another passes the stages of `stages.or
 from __future__ import annotations
 
 from nsemu.flow.decrypt import decapsulate
+from nsemu.flow.endpoints import endpoints_of
 from nsemu.flow.forward import drop, forward, send_clear, send_into_tunnel
+from nsemu.flow.fragments import reassemble
 from nsemu.flow.icmp_errors import related_wing, send_unreachable, translate_error
 from nsemu.flow.install import install
 from nsemu.flow.local import deliver, send_reset
@@ -16,15 +18,7 @@ from nsemu.flow.session import Session, Wing
 from nsemu.flow.setup import FlowSetup
 from nsemu.flow.stages.order import FIRST_PACKET_STAGES
 from nsemu.flow.state import FlowState
-from nsemu.flow.steps import (
-    Endpoints,
-    NoSession,
-    PacketReceived,
-    Reassembled,
-    SanityPassed,
-    SelfCheck,
-    SessionFound,
-)
+from nsemu.flow.steps import NoSession, PacketReceived, SanityPassed, SelfCheck, SessionFound
 from nsemu.runtime.drop import DropReason
 from nsemu.runtime.interface import RunInterface
 from nsemu.runtime.trace import PacketTrace
@@ -60,7 +54,7 @@ def process(state: FlowState, packet: Packet) -> None:
     if not ingress.vrouter:
         drop(packet, "sanity", DropReason.NULL_ZONE, ingress.name, ("interface", ingress.name))
         return
-    if packet.fragment and not _reassemble(state, packet):
+    if packet.fragment and not reassemble(state, packet):
         return
     if packet.trace is not None:
         packet.trace.add(SanityPassed())
@@ -90,7 +84,7 @@ def lookup(state: FlowState, packet: Packet) -> None:
         return
     if packet.trace is not None:
         packet.trace.hops[-1].path = packet.trace.hops[-1].path or "fast path"
-        packet.trace.add(SessionFound(session.id, wing.forward))
+        packet.trace.add(SessionFound(session.id, wing.forward, wing.egress.name))
     forward(state, packet, wing)
 
 
@@ -203,7 +197,7 @@ def _relay_error(state: FlowState, packet: Packet) -> bool:
         return True
     error = bytearray(translate_error(packet, wing, quoted))
     if packet.trace is not None:
-        packet.trace.add(SessionFound(wing.session.id, wing.forward))
+        packet.trace.add(SessionFound(wing.session.id, wing.forward, wing.egress.name))
     if wing.tunnel_out is not None:
         send_into_tunnel(state, wing.tunnel_out, error, packet)
     else:
@@ -221,20 +215,6 @@ def _is_broadcast(state: FlowState, packet: Packet) -> bool:
     )
 
 
-def _reassemble(state: FlowState, packet: Packet) -> bool:
-    """Collect fragments; True when `packet` now is the whole."""
-    whole = state.reassembly.add(packet.data, state.scheduler.now)
-    if whole is None:
-        return False
-    packet.data = whole
-    if not packet.parse():
-        drop(packet, "sanity", DropReason.BAD_FRAGMENT)
-        return False
-    if packet.trace is not None:
-        packet.trace.add(Reassembled(len(whole)))
-    return True
-
-
 def _enter(state: FlowState, packet: Packet) -> None:
     """Begin the trace hop of a packet, or continue it when it came out of a tunnel."""
     trace = packet.trace
@@ -246,10 +226,7 @@ def _enter(state: FlowState, packet: Packet) -> None:
         trace.enter(state.name, now, ingress.name, summarise(packet.data))
     hop = trace.hops[-1]
     hop.zone, hop.vrouter = ingress.zone, ingress.vrouter
-    if len(packet.data) >= 20 and hasattr(packet, "protocol"):
-        kind = (packet.icmp_type, packet.icmp_code) if packet.protocol == 1 and not packet.fragment else None
-        ends = Endpoints(
-            packet.source, packet.source_port, packet.destination, packet.destination_port, packet.protocol, kind
-        )
+    if len(packet.data) >= 20:
         identification = packet.data[4] << 8 | packet.data[5]
+        ends = endpoints_of(packet.data, ingress)
         trace.add(PacketReceived(now, ingress.zone, ingress.name, len(packet.data), identification, ends))

@@ -38,6 +38,16 @@ class PacketReceived(Step):
 
 
 @dataclass(frozen=True, slots=True)
+class Originated(Step):
+    """The device itself made a packet. `at` in nanoseconds of uptime."""
+
+    at: int
+    length: int
+    identification: int
+    endpoints: Endpoints
+
+
+@dataclass(frozen=True, slots=True)
 class SanityPassed(Step):
     """The IP header is sound."""
 
@@ -50,6 +60,13 @@ class ScreenPassed(Step):
 
 
 @dataclass(frozen=True, slots=True)
+class FragmentHeld(Step):
+    """A fragment waits for the others. `offset` in octets."""
+
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
 class Reassembled(Step):
     """The last missing fragment came in."""
 
@@ -58,10 +75,11 @@ class Reassembled(Step):
 
 @dataclass(frozen=True, slots=True)
 class SessionFound(Step):
-    """Fast path: the packet belongs to a session."""
+    """Fast path: the packet belongs to a session, which sends it out through `egress`."""
 
     session_id: int
     forward: bool
+    egress: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +120,10 @@ class RouteLookup(Step):
 
 @dataclass(frozen=True, slots=True)
 class PolicyMatch(Step):
-    """A policy was looked for. `policy_id` is None when none matched and the default decided."""
+    """A policy was looked for. `policy_id` is None when none matched and the default decided.
+
+    `position` is the place of the policy among those of its pair of zones, from 0; -1 without policy.
+    """
 
     from_zone: str
     to_zone: str
@@ -113,6 +134,7 @@ class PolicyMatch(Step):
     reason: str
     subject: Subject
     losers: tuple[tuple[int, str, str], ...] = ()
+    position: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +210,7 @@ class EspSeal(Step):
     algorithms: str
     inner_length: int
     outer_length: int
+    identification: int
 
 
 @dataclass(frozen=True, slots=True)

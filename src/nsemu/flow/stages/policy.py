@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nsemu.config.policy import PolicyAction
+from nsemu.config.policy import Policy, PolicyAction
 from nsemu.flow.setup import FlowSetup
 from nsemu.flow.state import FlowState
 from nsemu.flow.steps import PolicyMatch
@@ -79,4 +79,10 @@ def _step(state: FlowState, setup: FlowSetup, decision: Decision) -> PolicyMatch
         decision.reason.value,
         setup.subject,
         tuple((record.id, record.name, why) for record, why in explained if found is None or record.id != found.id),
+        _position(state, found.policy) if found is not None else -1,
     )
+
+
+def _position(state: FlowState, found: Policy) -> int:
+    order = state.config.policy_order.get((found.from_zone, found.to_zone), ())
+    return order.index(found.id) if found.id in order else -1
