@@ -11,7 +11,10 @@ DEFAULT_ADMIN_HASH = "nKVUM2rwMUzPcrkG5sWIHdCtqkAibn"
 
 @dataclass(frozen=True, slots=True)
 class AdminUser:
-    """An administrator other than the root one. `password` is a hash (`config.password`). `privilege` is "all" or "read-only"."""
+    """An administrator other than the root one. `password` is a hash (`config.password`).
+
+    `privilege` is "all" or "read-only".
+    """
 
     name: str
     password: str
