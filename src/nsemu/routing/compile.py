@@ -7,6 +7,7 @@ dynamic ones) each yield drafts; what is usable and active is decided here for a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from operator import is_
 from typing import NamedTuple
 
 from nsemu.config.device import DeviceConfig
@@ -52,6 +53,17 @@ class _Ground:
             known = self._up[interface] = self._interface_up(interface)
         return known
 
+    def holds(self, config: DeviceConfig, interface_up: Callable[[str], bool]) -> bool:
+        """Whether tables made from this would be made the same from `config` and the states as they are now."""
+        mine = self.config
+        return (
+            config.routes is mine.routes
+            and config.interfaces is mine.interfaces
+            and config.zones is mine.zones
+            and config.vrouters is mine.vrouters
+            and all(interface_up(name) == state for name, state in self._up.items())
+        )
+
     def fault(self, interface: str, vrouter: str, permanent: bool = False) -> str:
         """Why a route of `vrouter` cannot use `interface`; "" when it can."""
         record = self.config.interfaces.get(interface)
@@ -64,6 +76,16 @@ class _Ground:
         if permanent or self.up(interface):
             return ""
         return f"interface {interface} is down"
+
+
+class _Tables(dict[str, RoutingTable]):
+    """Tables with what they were made from."""
+
+    __slots__ = ("ground",)
+
+    def __init__(self, tables: Mapping[str, RoutingTable], ground: _Ground) -> None:
+        super().__init__(tables)
+        self.ground = ground
 
 
 def interface_vrouter(config: DeviceConfig, interface: str) -> str | None:
@@ -84,8 +106,10 @@ def compile_tables(
 
     `interface_up(name)` says whether an interface of the configuration is up; for a tunnel interface that is the state
     of its VPN (B179). With `previous`, entries that are still there keep their IDs, and a table in which nothing
-    changed is the same object.
+    changed is the same object; so are all tables together when nothing they depend on did.
     """
+    if isinstance(previous, _Tables) and previous.ground.holds(config, interface_up):
+        return previous
     ground = _Ground(config, interface_up)
     drafts: dict[str, list[_Draft]] = {name: [] for name in config.vrouters}
     for draft in _connected(ground):
@@ -95,7 +119,7 @@ def compile_tables(
         if route.key.vrouter in drafts:
             drafts[route.key.vrouter].append(_static(ground, route, connected[route.key.vrouter]))
     old = previous or {}
-    return {name: _table(name, of_one, old.get(name)) for name, of_one in drafts.items()}
+    return _Tables({name: _table(name, of_one, old.get(name)) for name, of_one in drafts.items()}, ground)
 
 
 def _connected(ground: _Ground) -> Iterator[_Draft]:
@@ -115,7 +139,7 @@ def _connected(ground: _Ground) -> Iterator[_Draft]:
 
 def _static(ground: _Ground, route: StaticRoute, connected: tuple[_Draft, ...]) -> _Draft:
     """A static route is usable while its interface is up, whether or not its gateway is on a connected network."""
-    key = route.key
+    key, prefix = route.key, route.key.prefix
     interface, fault = key.interface, ""
     if key.next_vrouter is not None:
         interface = None
@@ -127,7 +151,7 @@ def _static(ground: _Ground, route: StaticRoute, connected: tuple[_Draft, ...]) 
             fault = f"gateway {format_ipv4(key.gateway or 0)} is on no connected network"
     return _Draft(
         key.vrouter,
-        key.prefix.network,
+        prefix if prefix.address & (0xFFFFFFFF >> prefix.length) == 0 else prefix.network,
         interface,
         key.gateway or 0,
         key.next_vrouter,
@@ -151,38 +175,37 @@ def _interface_towards(key: RouteKey, connected: tuple[_Draft, ...]) -> str | No
 def _table(name: str, drafts: list[_Draft], previous: RoutingTable | None) -> RoutingTable:
     old = {entry.key: entry for entry in previous.entries} if previous is not None else {}
     next_id = previous.next_id if previous is not None else 1
-    numbered: list[tuple[int, _Draft]] = []
+    numbered: list[tuple[int, _Draft, RouteEntry | None]] = []
     for draft in drafts:
         known = old.get(draft.key)
         if known is None:
-            numbered.append((next_id, draft))
+            numbered.append((next_id, draft, None))
             next_id += 1
         else:
-            numbered.append((known.id, draft))
-    numbered.sort(key=lambda pair: pair[0])
+            numbered.append((known.id, draft, known))
+    numbered.sort(key=lambda row: row[0])
     best = _best(numbered)
-    entries = [_entry(number, draft, best.get(draft.prefix) == number, old) for number, draft in numbered]
-    unchanged = previous is not None and len(previous.entries) == len(entries)
-    if previous is not None and unchanged and all(a is b for a, b in zip(previous.entries, entries, strict=True)):
+    entries = [_entry(number, draft, number in best, known) for number, draft, known in numbered]
+    if previous is not None and len(previous.entries) == len(entries) and all(map(is_, previous.entries, entries)):
         return previous
     return RoutingTable(name, entries, next_id)
 
 
-def _best(numbered: list[tuple[int, _Draft]]) -> dict[Prefix, int]:
-    """The ID of the best usable entry of each prefix: preference, metric, then the one entered first."""
-    ranks: dict[Prefix, tuple[int, int, int]] = {}
-    for number, draft in numbered:
+def _best(numbered: list[tuple[int, _Draft, RouteEntry | None]]) -> set[int]:
+    """The IDs of the best usable entries of all prefixes: preference, metric, then the one entered first."""
+    ranks: dict[int, tuple[int, int, int]] = {}
+    for number, draft, _ in numbered:
         if draft.fault:
             continue
         rank = (draft.preference, draft.metric, number)
-        known = ranks.get(draft.prefix)
+        prefix = draft.prefix.address << 6 | draft.prefix.length
+        known = ranks.get(prefix)
         if known is None or rank < known:
-            ranks[draft.prefix] = rank
-    return {prefix: rank[2] for prefix, rank in ranks.items()}
+            ranks[prefix] = rank
+    return {rank[2] for rank in ranks.values()}
 
 
-def _entry(number: int, draft: _Draft, active: bool, old: Mapping[EntryKey, RouteEntry]) -> RouteEntry:
-    known = old.get(draft.key)
+def _entry(number: int, draft: _Draft, active: bool, known: RouteEntry | None) -> RouteEntry:
     if known is not None and known.active == active and known.fault == draft.fault and _same(known, draft):
         return known
     return RouteEntry(

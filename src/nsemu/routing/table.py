@@ -13,7 +13,6 @@ from operator import attrgetter
 
 from nsemu.routing.entry import RouteEntry
 
-_END = 1 << 32
 _KNOWN_LIMIT = 8192
 
 
@@ -26,7 +25,8 @@ class RoutingTable:
         self.name = name
         self.entries: tuple[RouteEntry, ...] = tuple(entries)
         self.next_id = next_id
-        self._starts, self._owners = _intervals([entry for entry in self.entries if entry.active])
+        self._starts: list[int] = []  # made at the first lookup: many tables are replaced before they have one
+        self._owners: list[RouteEntry | None] = []
         self._known: dict[int, RouteEntry | None] = {}
 
     def __len__(self) -> int:
@@ -53,6 +53,8 @@ class RoutingTable:
         return tuple((entry, _reason(entry, winner)) for entry in covering)
 
     def _search(self, destination: int) -> RouteEntry | None:
+        if not self._starts:
+            self._starts, self._owners = _intervals([entry for entry in self.entries if entry.active])
         found = self._owners[bisect_right(self._starts, destination) - 1]
         if len(self._known) >= _KNOWN_LIMIT:  # a scan of the address space must not fill the memory
             self._known.clear()
@@ -61,7 +63,7 @@ class RoutingTable:
 
 
 def _intervals(active: list[RouteEntry]) -> tuple[list[int], list[RouteEntry | None]]:
-    """Disjoint intervals over the whole address space: first addresses, and the entry that owns each interval."""
+    """Disjoint intervals that cover all addresses: the first address of each, and the entry that owns it."""
     starts: list[int] = [0]
     owners: list[RouteEntry | None] = [None]
 
@@ -82,9 +84,6 @@ def _intervals(active: list[RouteEntry]) -> tuple[list[int], list[RouteEntry | N
         open_.append((first + (1 << (32 - length)), entry))
     while open_:
         _close(open_, begin)
-    if starts[-1] == _END:
-        starts.pop()
-        owners.pop()
     return starts, owners
 
 
