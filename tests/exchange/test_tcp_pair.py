@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.tcp_pair import End, Pair
 
 from nsemu.lab.host.tcp_states import TcpEvent, TcpFailure, TcpSettings, TcpState
 from nsemu.sim.scheduler import MILLISECOND, SECOND
 from nsemu.wire.tcp import ACK, FIN, RST, SYN
+from support.tcp_pair import Pair
 
 
 def pattern(size: int, seed: int = 1) -> bytes:
@@ -56,7 +56,7 @@ def test_simultaneous_open() -> None:
     pair.send(pair.client, b"a")
     pair.send(pair.server, b"b")
     pair.scheduler.run_for(SECOND)
-    assert (pair.client.received, pair.server.received) == (b"b", b"a")
+    assert (bytes(pair.client.received), bytes(pair.server.received)) == (b"b", b"a")
 
 
 def test_simultaneous_close() -> None:

@@ -332,7 +332,7 @@ class TcpConnection:
             sender.duplicate()
         if sender.fin_acknowledged and self.state in AFTER_FIN_ACKNOWLEDGED:
             self._move(AFTER_FIN_ACKNOWLEDGED[self.state], now)
-        return True
+        return self.state is not TcpState.CLOSED
 
     def _take_text(self, sequence: int, payload: bytes, fin: bool, now: Instant) -> None:
         """The seventh and eighth checks."""
