@@ -10,7 +10,8 @@ from pathlib import Path
 from nsemu.api.capturing import key_rows
 from nsemu.api.node import LabNode, LinkHandle
 from nsemu.api.state_folder import StateFolder
-from nsemu.cli.settings.load import LineError, load_configuration
+from nsemu.cli.settings.configuration import configuration_text, load_configuration
+from nsemu.config.editor import Editor
 from nsemu.config.platform import PLATFORMS
 from nsemu.device.clock import EPOCH
 from nsemu.device.device import Device
@@ -128,9 +129,11 @@ class Lab:
         self._load(device, name, text, str(file))
         if spec.config:
             self._load(device, name, "\n".join(spec.config) + "\n", f"{self.topology.path} ({name}.config)")
-        device.saved_text = running_configuration(device)
+        device.saved_text = configuration_text(device.config)
         device.modified = False
 
     def _load(self, device: Device, name: str, text: str, file: str) -> None:
-        errors: list[LineError] = load_configuration(text, device)
+        editor = Editor(device.config)
+        errors = load_configuration(text, editor)
+        device.commit(editor.finish())
         self.problems.extend(ConfigProblem(name, file, error.line, error.text, error.message) for error in errors)

@@ -69,6 +69,8 @@ class Compiler:
             for identifier, plan in self.plans.items()
             if plan.settings.gateway in gateways and plan.esp_proposals
         }
+        for identifier, path in self._state.paths.items():
+            path.negotiable = identifier in tunnels
         engine.settings = replace(
             engine.settings,
             respond_bad_spi=config.ike.respond_bad_spi,

@@ -159,8 +159,9 @@ class Device:
 
     def acquire(self, path: TunnelPath) -> None:
         """Traffic wants an SA (B061)."""
-        self.ike.engine.acquire(path.identifier, self.scheduler.now)
-        self.ike.pump()
+        if path.negotiable:
+            self.ike.engine.acquire(path.identifier, self.scheduler.now)
+            self.ike.pump()
 
     def bad_spi(self, packet: Packet, spi: int, sequence: int) -> None:
         """An ESP packet with an unknown SPI (Vol. 5, "Packet Flow", Paris 2; B158, B159)."""
@@ -177,7 +178,7 @@ class Device:
         engine, now = self.ike.engine, self.scheduler.now
         engine.report_bad_spi(packet.destination, packet.source, packet.protocol, spi, now)
         idle = self.database.inactive_tunnel_of(packet.source)
-        if idle is not None:
+        if idle is not None and self.state.paths[idle.identifier].negotiable:
             engine.acquire(idle.identifier, now)
         self.ike.pump()
 
@@ -193,8 +194,9 @@ class Device:
 
     def soft_lifetime(self, path: TunnelPath) -> None:
         """An SA has nearly used up its kilobytes or sequence numbers."""
-        self.ike.engine.rekey(path.identifier, self.scheduler.now)
-        self.ike.pump()
+        if path.negotiable:
+            self.ike.engine.rekey(path.identifier, self.scheduler.now)
+            self.ike.pump()
 
     def session_created(self, session: Session) -> None:
         """A session began: it will have to be aged."""

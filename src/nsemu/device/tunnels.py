@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from nsemu.config.address import PREDEFINED_ADDRESSES
 from nsemu.config.algorithms import AuthenticationMethod, IpsecProtocol
 from nsemu.config.device import DeviceConfig
-from nsemu.config.ike import Identity, IkeGateway, Phase1Proposal, Phase2Proposal, SecurityLevel
+from nsemu.config.ike import Identity, IdentityType, IkeGateway, Phase1Proposal, Phase2Proposal, SecurityLevel
 from nsemu.config.policy import Policy, PolicyAction
 from nsemu.config.predefined import PHASE1_SETS, PHASE2_SETS
 from nsemu.config.service import ANY_SERVICE
@@ -192,6 +192,9 @@ def gateway_parameters(config: DeviceConfig, gateway: IkeGateway, local: int) ->
     peer = gateway_address(gateway)
     if peer is None or not local:
         return None
+    own, expected = (Identity.infer(text) if text else None for text in (gateway.local_id, gateway.peer_id))
+    if any(identity is not None and identity.type is IdentityType.ASN1_DN for identity in (own, expected)):
+        return None  # B135: distinguished names exist with certificates only
     return GatewayParameters(
         gateway.name,
         local,
@@ -199,8 +202,8 @@ def gateway_parameters(config: DeviceConfig, gateway: IkeGateway, local: int) ->
         preshared_proposals(config, gateway),
         gateway.preshared_key.encode(),
         gateway.mode,
-        Identity.infer(gateway.local_id) if gateway.local_id else None,
-        Identity.infer(gateway.peer_id) if gateway.peer_id else None,
+        own,
+        expected,
         config.ike.initial_contact,
     )
 

@@ -12,10 +12,21 @@ class TunnelPath:
 
     `bound` is the tunnel interface of a route-based VPN, None for a policy-based one; `carrier_zone` the zone in which
     the decrypted packets of the latter arrive (B168), "" for the zone of the interface they came in on.
+    `replay` asks for replay protection (B060); `negotiable` tells whether IKE knows the tunnel.
     `egress` and `neighbor` say where outer packets go; they hold while `generation` is the flow's.
     """
 
-    __slots__ = ("bound", "carrier_zone", "egress", "generation", "neighbor", "outgoing", "replay", "tunnel")
+    __slots__ = (
+        "bound",
+        "carrier_zone",
+        "egress",
+        "generation",
+        "negotiable",
+        "neighbor",
+        "outgoing",
+        "replay",
+        "tunnel",
+    )
 
     def __init__(self, tunnel: Tunnel, outgoing: RunInterface, bound: RunInterface | None, carrier_zone: str) -> None:
         self.tunnel = tunnel
@@ -23,6 +34,7 @@ class TunnelPath:
         self.bound = bound
         self.carrier_zone = carrier_zone
         self.replay = False
+        self.negotiable = False
         self.generation = -1
         self.egress: RunInterface | None = None
         self.neighbor: Neighbor | None = None

@@ -46,7 +46,7 @@ def require_sa(state: FlowState, setup: FlowSetup, path: TunnelPath) -> DropReas
         return None
     setup.subject = ("vpn", path.vpn)
     setup.detail = path.vpn
-    if not path.tunnel.settings.local:
+    if not path.negotiable:
         return DropReason.NO_SA
     setup.add(IkeTriggered(path.identifier, path.vpn, path.tunnel.settings.peer))
     state.upcalls.acquire(path)
