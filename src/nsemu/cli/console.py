@@ -5,7 +5,9 @@ A driver (terminal, batch run, lab shell) takes the dialogue that `execute` retu
 
 from __future__ import annotations
 
-from nsemu.cli.context import Context, DeviceAccess
+from typing import TYPE_CHECKING
+
+from nsemu.cli.context import Context
 from nsemu.cli.dialogue import Dialogue, Question
 from nsemu.cli.grammar.errors import CommandError
 from nsemu.cli.grammar.help import complete, help_rows, help_text
@@ -17,6 +19,9 @@ from nsemu.cli.output import FILTER_ROOT, LineFilter, filtered, paged, split_at_
 from nsemu.config.editor import Editor
 from nsemu.config.errors import ConfigError
 
+if TYPE_CHECKING:
+    from nsemu.device.device import Device
+
 SAVE_QUESTION = Question("Configuration modified, save? [y]/n ", "y")
 READ_ONLY = "read-only"
 _BAR = ("|", "match output")
@@ -25,19 +30,16 @@ _BAR = ("|", "match output")
 class Console:
     """One administrator's session on one device.
 
-    `interactive` turns the pager on. `refused` tells whether the last line was not accepted; `modified` whether
-    something was set since the last save; `closed` whether the administrator has left.
+    `interactive` turns the pager on. `refused` tells whether the last line was not accepted; `closed` whether the
+    administrator has left.
     """
 
-    def __init__(
-        self, device: DeviceAccess, shell: Shell, *, interactive: bool = False, privilege: str = "all"
-    ) -> None:
+    def __init__(self, device: Device, shell: Shell, *, interactive: bool = False, privilege: str = "all") -> None:
         self.device = device
         self.interactive = interactive
         self.privilege = privilege
         self.history: list[str] = []
         self.refused = False
-        self.modified = False
         self.closed = False
         self._interpreter = Interpreter(shell)
 
@@ -109,14 +111,15 @@ class Console:
         if editor.changed:
             self.device.commit(editor.finish())
         # screenos-cli §4.5: any set or unset counts, even one that changes nothing.
-        self.modified = self.modified or isinstance(parsed.leaf, Setting)
+        if isinstance(parsed.leaf, Setting):
+            self.device.modified = True
         if answer:
             yield f"{answer}\n"
 
     def _leave(self) -> Dialogue:
         if self._interpreter.leave():
             return
-        if self.modified and (yield SAVE_QUESTION) == "y":
+        if self.device.modified and (yield SAVE_QUESTION) == "y":
             yield from self._execute("save")
         self.closed = True
 

@@ -1,29 +1,21 @@
-"""What a command that shows or does something can reach: the device and the console, both by their surface only."""
+"""What a command that shows or does something can reach: the device, and a little of the console."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from nsemu.config.device import DeviceConfig
-
-
-class DeviceAccess(Protocol):
-    """What the console itself needs of a device."""
-
-    @property
-    def config(self) -> DeviceConfig:
-        """The configuration in force."""
-
-    def commit(self, config: DeviceConfig) -> None:
-        """Put a configuration in force. It has been checked; this cannot fail."""
+if TYPE_CHECKING:
+    from nsemu.device.device import Device
 
 
 class ConsoleAccess(Protocol):
     """What a command may know and change of the console it was typed on."""
 
-    modified: bool
-    """Whether the configuration changed since it was saved."""
+    interactive: bool
+    """Whether a person sits at it; False in batch runs."""
+    privilege: str
+    """"all" or "read-only"."""
     closed: bool
     """Set to end the session after this command."""
 
@@ -32,5 +24,5 @@ class ConsoleAccess(Protocol):
 class Context:
     """Handed to every command."""
 
-    device: DeviceAccess
+    device: Device
     console: ConsoleAccess

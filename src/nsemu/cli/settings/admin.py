@@ -18,7 +18,6 @@ from nsemu.cli.grammar import (
     keyword,
     optional,
     when_set,
-    when_unset,
 )
 from nsemu.cli.settings.checks import check_capacity, require
 from nsemu.config.device import DeviceConfig
@@ -99,7 +98,7 @@ def _user_rows(config: DeviceConfig, _scope: Arguments) -> Iterator[Row]:
 
 ADMIN_NAME = Setting("admin name", _set_name, _unset_name, _name_rows)
 ADMIN_PASSWORD = Setting("admin password", _set_password, _unset_password, _password_rows)
-ADMIN_USER = Setting("admin user", _set_user, _unset_user, _user_rows, quoted=frozenset({"privilege"}))
+ADMIN_USER = Setting("admin user", _set_user, _unset_user, _user_rows)
 
 NODES = (
     keyword(
@@ -131,9 +130,8 @@ NODES = (
                             ),
                         )
                     ),
-                    ADMIN_USER,
                 ),
-                when_unset(ADMIN_USER),
+                ADMIN_USER,
             ),
         ),
     ),

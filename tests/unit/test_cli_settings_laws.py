@@ -1,0 +1,261 @@
+"""The laws of every setting (charter: "declare once")."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nsemu.cli.grammar.nodes import Argument, Enter, Keyword, Setting
+from nsemu.cli.settings import LAYOUT, TREE
+from nsemu.cli.settings.configuration import configuration_text, get_config_text, load_configuration
+from nsemu.cli.settings.layout import Block, Each, Item
+from nsemu.config.device import DeviceConfig, factory_configuration
+from nsemu.config.editor import Editor
+from nsemu.config.platform import PLATFORMS
+from support.cli_console import LineMaker, all_graphs
+
+
+def loaded(text: str, base: DeviceConfig | None = None) -> DeviceConfig:
+    editor = Editor(base or factory_configuration())
+    errors = load_configuration(text, editor)
+    assert not errors, "\n".join(map(str, errors))
+    return editor.finish()
+
+
+BASE = """
+set vrouter name vr3
+set zone name x1
+set zone x1 vrouter vr3
+set zone name tunnels tunnel untrust
+set interface ethernet1 zone trust
+set interface ethernet1 ip 10.1.1.1/24
+set interface ethernet3 zone untrust
+set interface ethernet3 ip 1.1.1.1/24
+set interface tunnel.1 zone untrust
+set interface tunnel.1 ip unnumbered interface ethernet3
+set interface tunnel.2 zone x1
+set address trust lan 10.1.1.0/24
+set address trust web 10.1.1.5/32
+set address untrust Paris 10.2.2.0/24
+set group address trust grp add lan
+set service web8080 protocol tcp src-port 0-65535 dst-port 8080-8080
+set group service svc add web8080
+set ike gateway gw1 address 2.2.2.2 outgoing-interface ethernet3 preshare k sec-level standard
+set vpn vpn1 gateway gw1 sec-level standard
+set vpn vpn1 bind interface tunnel.1
+set vpn vpn2 gateway gw1 sec-level standard
+set policy id 1 from trust to untrust lan Paris http permit
+set policy id 2 from trust to untrust any any any deny
+"""
+
+RESTORED = {
+    "hostname": ("set hostname fw9", "unset hostname"),
+    "domain": ("set domain example.org", "unset domain"),
+    "timezone": ("set clock timezone -5", "unset clock timezone"),
+    "console page": ("set console page 0", "unset console page"),
+    "console timeout": ("set console timeout 0", "unset console timeout"),
+    "admin name": ("set admin name carol", "unset admin name"),
+    "admin password": ("set admin password s3cret", "unset admin password"),
+    "admin user": ("set admin user bob password x privilege all", "unset admin user bob"),
+    "zone": ("set zone name q", "unset zone q"),
+    "zone vrouter": ("set zone DMZ vrouter vr3", "unset zone DMZ vrouter"),
+    "zone block": ("set zone trust block", "unset zone trust block"),
+    "zone tcp-rst": ("set zone untrust tcp-rst", "unset zone untrust tcp-rst"),
+    "interface zone": ("set interface ethernet4 zone trust", "unset interface ethernet4 zone"),
+    "interface ip": ("set interface ethernet2 ip 9.9.9.1/24", "unset interface ethernet2 ip"),
+    "interface mode": ("set interface ethernet3 nat", "unset interface ethernet3 nat"),
+    "interface ip manageable": ("unset interface ethernet3 ip manageable", "set interface ethernet3 ip manageable"),
+    "interface manage": ("set interface ethernet3 manage ping", "unset interface ethernet3 manage ping"),
+    "interface manage-ip": ("set interface ethernet3 manage-ip 1.1.1.9", "unset interface ethernet3 manage-ip"),
+    "interface mtu": ("set interface ethernet3 mtu 1400", "unset interface ethernet3 mtu"),
+    "interface phy link-down": ("set interface ethernet3 phy link-down", "unset interface ethernet3 phy link-down"),
+    "interface description": ('set interface e3 description "to the net"', "unset interface e3 description"),
+    "virtual router": ("set vrouter name vr9", "unset vrouter vr9"),
+    "vrouter sharable": ("set vrouter trust-vr sharable", "unset vrouter trust-vr sharable"),
+    "vrouter auto-route-export": ("set vrouter vr3 auto-route-export", "unset vrouter vr3 auto-route-export"),
+    "route": (
+        "set route 10.9.0.0/16 interface ethernet3 gateway 1.1.1.2 preference 5 metric 9 permanent",
+        "unset route 10.9.0.0/16",
+    ),
+    "address": ("set address dmz m 9.9.9.9/32", "unset address dmz m"),
+    "address group": ('set group address trust g2 comment "c"', "unset group address trust g2"),
+    "address group member": ("set group address trust grp add web", "unset group address trust grp remove web"),
+    "service": ("set service s protocol udp src-port 0-65535 dst-port 5-6 timeout never", "unset service s"),
+    "service timeout": ("set service ftp timeout 5", "unset service ftp timeout"),
+    "service group": ("set group service g3", "unset group service g3"),
+    "service group member": ("set group service svc add http", "unset group service svc remove http"),
+    "flow tcp-mss": ("unset flow tcp-mss", "set flow tcp-mss"),
+    "flow all-tcp-mss": ("set flow all-tcp-mss 1300", "unset flow all-tcp-mss"),
+    "flow no-tcp-seq-check": ("set flow no-tcp-seq-check", "unset flow no-tcp-seq-check"),
+    "flow tcp-syn-check": ("unset flow tcp-syn-check", "set flow tcp-syn-check"),
+    "flow tcp-syn-check-in-tunnel": ("unset flow tcp-syn-check-in-tunnel", "set flow tcp-syn-check-in-tunnel"),
+    "ike p1-proposal": (
+        "set ike p1-proposal p preshare group5 esp aes256 sha2-256 hour 8",
+        "unset ike p1-proposal p",
+    ),
+    "ike p2-proposal": ("set ike p2-proposal q no-pfs ah md5 minute 30 kbyte 64", "unset ike p2-proposal q"),
+    "ike gateway": (
+        "set ike gateway g address 3.3.3.3 aggressive id a@b local-id me outgoing-interface e3 preshare k "
+        "proposal pre-g2-3des-sha pre-g2-des-md5",
+        "unset ike gateway g",
+    ),
+    "ike respond-bad-spi": ("unset ike respond-bad-spi", "set ike respond-bad-spi"),
+    "ike soft-lifetime-buffer": ("set ike soft-lifetime-buffer 40", "unset ike soft-lifetime-buffer"),
+    "ike initial-contact": ("set ike initial-contact all-peers", "unset ike initial-contact"),
+    "vpn": ("set vpn v gateway gw1 replay tunnel idletime 0 proposal g2-esp-3des-sha", "unset vpn v"),
+    "vpn bind": ("set vpn vpn2 bind zone tunnels", "unset vpn vpn2 bind zone"),
+    "vpn proxy-id": (
+        "set vpn vpn2 proxy-id local-ip 10.1.1.0/24 remote-ip 10.2.2.0/24 http",
+        "unset vpn vpn2 proxy-id",
+    ),
+    "vpn df-bit": ("set vpn vpn2 df-bit copy", "unset vpn vpn2 df-bit"),
+    "policy": (
+        'set policy id 9 top name "a b" from untrust to trust Paris web ftp tunnel vpn vpn2 pair-policy 8 log count',
+        "unset policy 9",
+    ),
+    "policy disable": ("set policy id 1 disable", "unset policy id 1 disable"),
+    "policy default-permit-all": ("set policy default-permit-all", "unset policy default-permit-all"),
+    "policy source address": (
+        "set policy id 1\nset src-address web\nexit",
+        "set policy id 1\nunset src-address web\nexit",
+    ),
+    "policy destination address": (
+        "set address untrust y 8.8.8.8/32\nset policy id 1\nset dst-address y\nexit",
+        "set policy id 1\nunset dst-address y\nexit\nunset address untrust y",
+    ),
+    "policy service": ("set policy id 1\nset service ftp\nexit", "set policy id 1\nunset service ftp\nexit"),
+    "policy source negate": (
+        "set policy id 1\nset src-address negate\nexit",
+        "set policy id 1\nunset src-address negate\nexit",
+    ),
+    "policy destination negate": (
+        "set policy id 1\nset dst-address negate\nexit",
+        "set policy id 1\nunset dst-address negate\nexit",
+    ),
+    "policy log": ("set policy id 1\nset log\nexit", "set policy id 1\nunset log\nexit"),
+    "policy log session-init": (
+        "set policy id 1\nset log session-init\nexit",
+        "set policy id 1\nunset log session-init\nexit",
+    ),
+    "policy count": ("set policy id 1\nset count\nexit", "set policy id 1\nunset count\nexit"),
+    "policy name": ("set policy id 1\nset name n\nexit", "set policy id 1\nunset name\nexit"),
+}
+"""For each setting, lines that change the base configuration and lines that take the change back."""
+
+ONE_WAY = {
+    "interface",  # made by naming it, removed by `unset interface`
+    "interface ip unnumbered",  # removed by `unset interface X ip`
+    "service entry",  # removed with the service
+    "policy move",
+}
+
+
+def all_settings() -> dict[str, Setting]:
+    found: dict[str, Setting] = {}
+    for graph in all_graphs():
+        for position in graph.positions():
+            if isinstance(position.leaf, Setting):
+                found[position.leaf.name] = position.leaf
+    return found
+
+
+def printed_settings(items: tuple[Item, ...] = LAYOUT) -> set[Setting]:
+    found: set[Setting] = set()
+    for item in items:
+        if isinstance(item, (Each, Block)):
+            found |= printed_settings(item.items)
+        else:
+            found.add(item)
+    return found
+
+
+def test_the_tables_here_know_every_setting() -> None:
+    assert set(all_settings()) == set(RESTORED) | ONE_WAY
+
+
+@pytest.mark.parametrize("name", RESTORED)
+def test_unset_after_set_restores(name: str) -> None:
+    base = loaded(BASE)
+    change, back = RESTORED[name]
+    changed = loaded(change, base)
+    assert changed != base
+    assert loaded(back, changed) == base
+
+
+@pytest.mark.parametrize("name", RESTORED)
+def test_every_setting_survives_get_config(name: str) -> None:
+    changed = loaded(RESTORED[name][0], loaded(BASE))
+    assert loaded(configuration_text(changed)) == changed
+
+
+def test_every_setting_that_holds_something_is_printed() -> None:
+    silent = {"interface", "policy move", "policy log", "policy count", "policy name"}
+    assert set(all_settings()) - {setting.name for setting in printed_settings()} == silent
+
+
+def test_every_keyword_has_help_and_every_position_reads_one_way() -> None:
+    for graph in all_graphs():
+        for position in graph.positions():
+            for edge in position.edges:
+                if isinstance(edge.token, (Keyword, Argument)):
+                    assert edge.token.help
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_a_factory_configuration_replays(platform: str) -> None:
+    factory = factory_configuration(platform)
+    editor = Editor(factory)
+    assert load_configuration(configuration_text(factory), editor) == []
+    assert editor.finish() == factory
+
+
+def test_the_base_replays_on_itself_and_on_a_factory_device() -> None:
+    base = loaded(BASE)
+    text = configuration_text(base)
+    assert loaded(text) == base
+    assert loaded(text, base) == base
+    assert configuration_text(loaded(text)) == text
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, 2**32))
+def test_whatever_was_typed_get_config_gives_it_back(seed: int) -> None:
+    """Random lines of the grammar on a device; the result printed and pasted into an empty one is the same."""
+    maker = LineMaker(seed)
+    graph = next(iter(all_graphs()))
+    editor = Editor(loaded(BASE))
+    lines = []
+    for _ in range(60):
+        line = maker.line(graph)
+        if not line.startswith(("set policy id", "set vrouter")) or len(line.split()) > 4:
+            lines.append(line)
+    load_configuration("\n".join(lines), editor)
+    config = editor.finish()
+    again = loaded(configuration_text(config))
+    assert again == config
+    assert configuration_text(again) == configuration_text(config)
+
+
+def test_a_refused_line_leaves_no_trace() -> None:
+    base = loaded(BASE)
+    editor = Editor(base)
+    errors = load_configuration("set interface tunnel.9 ip 1.1.1.5/24\nset zone nowhere block", editor)
+    assert [str(error) for error in errors] == [
+        "line 1: interface tunnel.9 is in no zone (set interface tunnel.9 zone first) "
+        "in 'set interface tunnel.9 ip 1.1.1.5/24'",
+        "line 2: zone nowhere does not exist in 'set zone nowhere block'",
+    ]
+    assert editor.finish() == base
+
+
+def test_get_config_says_its_size_in_bytes() -> None:
+    text = get_config_text(loaded('set interface e1 description "caf\xe9"'))
+    head, _, rest = text.partition("\n")
+    assert head == f"Total Config size {len(rest.encode('latin-1'))}:"
+
+
+def test_every_context_is_printed_by_its_own_words() -> None:
+    entered = {leaf.name for graph in all_graphs() for p in graph.positions() if isinstance(leaf := p.leaf, Enter)}
+    assert entered == {"vrouter", "policy"}
+    assert TREE.alternatives
