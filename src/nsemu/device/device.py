@@ -13,11 +13,13 @@ from nsemu.device.clock import DeviceClock
 from nsemu.device.compile import Compiler
 from nsemu.device.debug_buffer import DebugBuffer
 from nsemu.device.debug_flow import render_flow
+from nsemu.device.debug_story import dialect_of
 from nsemu.device.ike_glue import IkeGlue
 from nsemu.device.interfaces import InterfaceSet
 from nsemu.device.traffic_log import TrafficLog
 from nsemu.flow.icmp_errors import send_unreachable
 from nsemu.flow.neighbors import Neighbor
+from nsemu.flow.originate import originate
 from nsemu.flow.packet import Packet
 from nsemu.flow.pipeline import receive
 from nsemu.flow.session import TICK, Session
@@ -30,11 +32,13 @@ from nsemu.ipsec.database import SaDatabase
 from nsemu.runtime.drop import DropReason
 from nsemu.runtime.event_log import EventLog, Level
 from nsemu.runtime.interface import RunInterface
+from nsemu.runtime.reassembly import Reassembly
 from nsemu.runtime.trace import PacketTrace
 from nsemu.sim.entropy import Entropy
 from nsemu.sim.scheduler import Instant, Scheduler, Timer
 from nsemu.wire.address import BROADCAST_MAC, format_ipv4
 from nsemu.wire.icmp import HOST_UNREACHABLE
+from nsemu.wire.ipv4 import Ipv4Packet
 
 Transmit = Callable[[str, bytes, PacketTrace | None], None]
 """Puts a frame on the wire of a named interface."""
@@ -103,6 +107,7 @@ class Device:
     def restart(self, config: DeviceConfig) -> None:
         """Power off and on: sessions, SAs and learned addresses are gone; `config` is the saved configuration."""
         self.ike.stop()
+        self.state.reassembly = Reassembly()
         if self._sweeper is not None:
             self._sweeper.cancel()
             self._sweeper = None
@@ -142,6 +147,15 @@ class Device:
         self._compiler.refresh_routes(self.scheduler.now)
         if up:
             self.state.neighbors.announce(found)
+
+    def originate(self, packet: Ipv4Packet, vrouter: str) -> bool:
+        """Send a packet of the device's own, which `debug flow basic` sees as well; whether it left or waits for ARP."""
+        if not (self.debug.flow and self.debug.wants(packet.build())):
+            return originate(self.state, packet, vrouter)
+        trace = PacketTrace(travels=False)
+        left = originate(self.state, packet, vrouter, trace)
+        self._write_flow(trace, 0)
+        return left
 
     def clear_tunnel(self, identifier: int) -> None:
         """`clear sa ID`: the SAs go, the peer is told."""
@@ -245,7 +259,6 @@ class Device:
 
     def _sweep(self) -> None:
         self.state.sessions.sweep(self.scheduler.now)
-        self.state.reassembly.expire(self.scheduler.now)
         self._sweeper = self.scheduler.after(TICK, self._sweep) if len(self.state.sessions) else None
 
     def _neighbor_unreachable(self, neighbor: Neighbor, packet: bytes, trace: PacketTrace | None) -> None:
@@ -255,6 +268,8 @@ class Device:
         if trace is not None:
             trace.enter(self.name, self.scheduler.now, neighbor.interface.name)
             trace.add(_no_arp(neighbor))
+            if self.debug.flow and self.debug.wants(packet):
+                self._write_flow(trace, len(trace.hops) - 1)
         if lost.parse() and lost.source not in self.state.local_addresses:
             send_unreachable(self.state, lost, HOST_UNREACHABLE)
 
@@ -266,11 +281,14 @@ class Device:
         first = len(own.hops) if own is not None else 0
         receive(self.state, ingress, frame, own)
         if own is not None and self.debug.wants(frame[14:]):
-            since = self.booted_at
-            for hop in own.hops[first:]:
-                if hop.node == self.name:
-                    self.debug.write(render_flow(hop, since))
+            self._write_flow(own, first)
         return trace
+
+    def _write_flow(self, trace: PacketTrace, first: int) -> None:
+        dialect = dialect_of(self.config.platform)
+        for hop in trace.hops[first:]:
+            if hop.node == self.name:
+                self.debug.write(render_flow(hop, self.booted_at, dialect))
 
 
 def _no_arp(neighbor: Neighbor) -> Dropped:
