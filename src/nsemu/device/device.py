@@ -5,7 +5,7 @@ Knows no lab, link or terminal: frames leave through a callable, time comes from
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from nsemu.config.device import DeviceConfig, factory_configuration
 from nsemu.config.platform import DEFAULT_PLATFORM
@@ -17,6 +17,7 @@ from nsemu.device.debug_story import dialect_of
 from nsemu.device.ike_glue import IkeGlue
 from nsemu.device.interfaces import InterfaceSet
 from nsemu.device.traffic_log import TrafficLog
+from nsemu.device.tunnels import TunnelPlan
 from nsemu.flow.icmp_errors import send_unreachable
 from nsemu.flow.neighbors import Neighbor
 from nsemu.flow.originate import originate
@@ -92,6 +93,11 @@ class Device:
         """The running configuration."""
         return self.state.config
 
+    @property
+    def tunnel_plans(self) -> Mapping[int, TunnelPlan]:
+        """What the configuration says of each tunnel, by ID."""
+        return self._compiler.plans
+
     def commit(self, config: DeviceConfig) -> None:
         """Put a checked configuration in force; cannot fail."""
         if config is not self.state.config:
@@ -149,7 +155,7 @@ class Device:
             self.state.neighbors.announce(found)
 
     def originate(self, packet: Ipv4Packet, vrouter: str) -> bool:
-        """Send a packet of the device's own, which `debug flow basic` sees as well; whether it left or waits for ARP."""
+        """Send a packet of the device's own, seen by `debug flow basic` as well; whether it left or waits for ARP."""
         if not (self.debug.flow and self.debug.wants(packet.build())):
             return originate(self.state, packet, vrouter)
         trace = PacketTrace(travels=False)

@@ -1,0 +1,66 @@
+"""The event log and the traffic log with calendar dates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from nsemu.device.device import Device
+from nsemu.device.views.system import local_date
+from nsemu.flow.session import FlowTuple
+from nsemu.sim.scheduler import SECOND
+
+
+@dataclass(frozen=True, slots=True)
+class EventView:
+    """One event. `level` is the word of `get event`."""
+
+    date: datetime
+    module: str
+    level: str
+    type: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficView:
+    """One logged flow. `duration` in seconds; flows are (source, destination, source port, destination port).
+
+    `service` is "" when none is known; a denied flow has zeros for its translation.
+    """
+
+    policy_id: int
+    date: datetime
+    duration: int
+    flow: FlowTuple
+    translated: FlowTuple
+    protocol: int
+    service: str
+    reason: str
+    session_id: int
+
+
+def event_views(device: Device) -> tuple[EventView, ...]:
+    """The event log, newest first."""
+    return tuple(
+        EventView(local_date(device, entry.at), entry.module, entry.level.value, entry.type, entry.text)
+        for entry in device.event_log.newest_first()
+    )
+
+
+def traffic_views(device: Device) -> tuple[TrafficView, ...]:
+    """The traffic log, newest first."""
+    return tuple(
+        TrafficView(
+            entry.policy_id,
+            local_date(device, entry.started),
+            entry.duration // SECOND,
+            entry.flow,
+            entry.translated,
+            entry.protocol,
+            entry.service,
+            entry.reason,
+            entry.session_id,
+        )
+        for entry in reversed(device.traffic_log.entries)
+    )

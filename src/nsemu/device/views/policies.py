@@ -1,0 +1,68 @@
+"""Policies with their counters, as `get policy` shows them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from nsemu.config.policy import GLOBAL_ZONE, Policy
+from nsemu.device.device import Device
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyView:
+    """One policy. `sessions`, `packets` and `octets` are of all sessions so far, both directions, the living included.
+
+    `log_entries` are those still in the traffic log; `tunnel_policies` counts the policies on the same VPN.
+    """
+
+    policy: Policy
+    sessions: int
+    packets: int
+    octets: int
+    log_entries: int
+    tunnel_policies: int
+
+
+def policy_views(device: Device) -> tuple[PolicyView, ...]:
+    """All policies: the lists of the zone pairs in the order of their making, each in its order of search."""
+    config = device.config
+    ordered = [config.policies[number] for order in config.policy_order.values() for number in order]
+    return _views(device, ordered)
+
+
+def policy_view(device: Device, number: int) -> PolicyView | None:
+    """One policy, None when there is none with that ID."""
+    policy = device.config.policies.get(number)
+    return _views(device, [policy])[0] if policy is not None else None
+
+
+def is_global(policy: Policy) -> bool:
+    """Whether a policy is in the global list."""
+    return policy.from_zone == GLOBAL_ZONE and policy.to_zone == GLOBAL_ZONE
+
+
+def _views(device: Device, policies: list[Policy]) -> tuple[PolicyView, ...]:
+    packets: Counter[int] = Counter()
+    octets: Counter[int] = Counter()
+    for session in device.state.sessions:
+        if session.policy is not None:
+            packets[session.policy.id] += session.forward.packets + session.reverse.packets
+            octets[session.policy.id] += session.forward.octets + session.reverse.octets
+    logged = Counter(entry.policy_id for entry in device.traffic_log.entries)
+    users = Counter(policy.vpn for policy in device.config.policies.values() if policy.vpn is not None)
+    views = []
+    for policy in policies:
+        run = device.state.policies.run(policy.id)
+        counters = run.counters if run is not None else None
+        views.append(
+            PolicyView(
+                policy,
+                counters.hits if counters is not None else 0,
+                packets[policy.id] + (counters.packets if counters is not None else 0),
+                octets[policy.id] + (counters.octets if counters is not None else 0),
+                logged[policy.id],
+                users[policy.vpn] if policy.vpn is not None else 0,
+            )
+        )
+    return tuple(views)

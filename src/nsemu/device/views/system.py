@@ -1,0 +1,84 @@
+"""What `get system`, `get clock` and `get hostname` are laid out from."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from datetime import datetime
+
+from nsemu.config.platform import Platform
+from nsemu.device.device import Device
+from nsemu.sim.scheduler import SECOND
+
+_UNIX_EPOCH = datetime(1970, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class ClockView:
+    """The calendar side of a device. Dates are local; `uptime` in whole seconds; `timezone` in hours east of UTC.
+
+    `unix_nanoseconds` is UTC, counted from 1 January 1970.
+    """
+
+    now: datetime
+    booted: datetime
+    uptime: int
+    timezone: int
+    unix_nanoseconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class SystemView:
+    """Who the device is. `serial` is 16 digits, made up from the device's name; `resets` counts restarts."""
+
+    platform: Platform
+    hostname: str
+    serial: str
+    base_mac: bytes
+    image: str
+    checksum: int
+    vlan1_address: int
+    resets: int
+    admin: str
+    clock: ClockView
+
+
+def clock_view(device: Device) -> ClockView:
+    """Date, uptime and time zone now."""
+    timezone = device.config.system.timezone
+    utc = device.clock.now()
+    since = utc - _UNIX_EPOCH
+    whole = (since.days * 86_400 + since.seconds) * SECOND + since.microseconds * 1000
+    return ClockView(
+        device.clock.now(timezone),
+        device.clock.date(device.booted_at, timezone),
+        device.clock.uptime_seconds(device.booted_at),
+        timezone,
+        whole,
+    )
+
+
+def system_view(device: Device) -> SystemView:
+    """The identity of a device."""
+    config = device.config
+    platform = config.platform
+    base = device.interfaces.items[platform.interfaces[0]].mac
+    vlan1 = device.interfaces.items.get("vlan1")
+    image = f"{platform.name}.{platform.release}"
+    return SystemView(
+        platform,
+        config.system.hostname,
+        f"0043{int.from_bytes(base[3:], 'big'):012d}",
+        base,
+        image,
+        zlib.crc32(image.encode()),
+        vlan1.address if vlan1 is not None else 0,
+        device.resets,
+        config.system.admin_name,
+        clock_view(device),
+    )
+
+
+def local_date(device: Device, at: int) -> datetime:
+    """The local date of a virtual instant."""
+    return device.clock.date(at, device.config.system.timezone)
