@@ -50,7 +50,7 @@ class Edge:
 class Position:
     """A place between two words."""
 
-    __slots__ = ("_arguments", "_edges", "_hidden", "_keywords", "_leaf", "_source", "words")
+    __slots__ = ("_arguments", "_edges", "_hidden", "_keywords", "_leaf", "_source", "_words")
 
     def __init__(self, source: Callable[[], list[Edge]]) -> None:
         self._source: Callable[[], list[Edge]] | None = source
@@ -85,7 +85,13 @@ class Position:
                 raise GrammarError("two commands end at one position")
             else:
                 self._leaf = token
-        self.words = sorted(set(self._keywords) - set(self._hidden))
+        self._words = sorted(set(self._keywords) - set(self._hidden))
+
+    @property
+    def words(self) -> list[str]:
+        """Keywords that help lists, in lower case and sorted."""
+        _ = self.edges
+        return self._words
 
     @property
     def keywords(self) -> dict[str, Edge]:
@@ -108,7 +114,7 @@ class Position:
     def matching(self, prefix: str) -> list[str]:
         """Keywords, in lower case, that start with `prefix`; hidden ones only when no other does."""
         _ = self.edges
-        found = [word for word in self.words if word.startswith(prefix)]
+        found = [word for word in self._words if word.startswith(prefix)]
         return found or [word for word in self._hidden if word.startswith(prefix)]
 
 
