@@ -113,12 +113,10 @@ MAKERS: dict[TcpState, Callable[[], TcpConnection]] = {
 }
 
 # What we have sent and the peer may acknowledge, and what we expect next, in each state.
-TOP = dict.fromkeys(MAKERS, OURS + 1) | dict.fromkeys(
-    (TcpState.FIN_WAIT_1, TcpState.FIN_WAIT_2, TcpState.CLOSING, TcpState.LAST_ACK, TcpState.TIME_WAIT), OURS + 2
-)
-NEXT = dict.fromkeys(MAKERS, PEERS + 1) | dict.fromkeys(
-    (TcpState.CLOSE_WAIT, TcpState.CLOSING, TcpState.LAST_ACK, TcpState.TIME_WAIT), PEERS + 2
-)
+FIN_SENT = (TcpState.FIN_WAIT_1, TcpState.FIN_WAIT_2, TcpState.CLOSING, TcpState.LAST_ACK, TcpState.TIME_WAIT)
+FIN_RECEIVED = (TcpState.CLOSE_WAIT, TcpState.CLOSING, TcpState.LAST_ACK, TcpState.TIME_WAIT)
+TOP = {state: OURS + 2 if state in FIN_SENT else OURS + 1 for state in MAKERS}
+NEXT = {state: PEERS + 2 if state in FIN_RECEIVED else PEERS + 1 for state in MAKERS}
 
 INPUTS: dict[str, Callable[[int, int], TcpSegment]] = {
     "syn": lambda nxt, _: segment(SYN, nxt),
@@ -322,9 +320,6 @@ def test_challenges_are_limited() -> None:
     assert answers == 10
     connection.receive(segment(ACK, PEERS + 70_000, OURS + 1), SECOND)
     assert len(connection.segments_to_send(SECOND)) == 1
-
-
-ICMP_STATES = {S.SYN_SENT: True} | {state: False for state in MAKERS if state is not S.SYN_SENT}
 
 
 @pytest.mark.parametrize("state", MAKERS)
