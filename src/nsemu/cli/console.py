@@ -66,11 +66,11 @@ class Console:
             return
         indent = len(self.prompt)
         try:
-            words, after_bar = split_at_pipe(split_words(line))
+            words, after_bar, bar = split_at_pipe(split_words(line))
             if not words and after_bar is None:
                 return
             parsed = self._interpreter.read(words, self.device.config)
-            line_filter = self._line_filter(parsed, after_bar)
+            line_filter = self._line_filter(parsed, after_bar, bar)
         except CommandError as error:
             self.refused = True
             yield error.marker(indent) + "\n"
@@ -78,11 +78,10 @@ class Console:
         dialogue = self._run(parsed)
         yield from dialogue if line_filter is None else filtered(dialogue, line_filter)
 
-    def _line_filter(self, parsed: Parsed, words: list[Word] | None) -> LineFilter | None:
+    def _line_filter(self, parsed: Parsed, words: list[Word] | None, bar: int) -> LineFilter | None:
         if words is None:
             return None
         if parsed.keywords[0] != "get":
-            bar = words[0].column - 1 if words else 0
             raise CommandError("only get commands take an output filter", bar, 1, last=False)
         return LineFilter.read(words, self.device.config)
 
@@ -157,7 +156,7 @@ class Console:
             if words and not text.endswith((" ", "\t")):
                 last = words.pop()
                 partial = text[last.column : last.end]
-        before, after = split_at_pipe(words)
+        before, after, _ = split_at_pipe(words)
         return (before, partial, False) if after is None else (after, partial, True)
 
     def _is_get(self, words: list[Word]) -> bool:

@@ -48,13 +48,16 @@ class LineFilter:
         return (self.text in line) is self.keep
 
 
-def split_at_pipe(words: Sequence[Word]) -> tuple[list[Word], list[Word] | None]:
-    """The words before `|` and those after it, None when there is none. The bar may touch the word after it."""
+def split_at_pipe(words: Sequence[Word]) -> tuple[list[Word], list[Word] | None, int]:
+    """The words before `|`, those after it (None when there is none), and the column of the bar.
+
+    The bar may touch the word after it.
+    """
     for index, word in enumerate(words):
         if not word.quoted and word.text.startswith("|"):
             glued = [Word(word.text[1:], word.column + 1, word.width - 1)] if len(word.text) > 1 else []
-            return list(words[:index]), glued + list(words[index + 1 :])
-    return list(words), None
+            return list(words[:index]), glued + list(words[index + 1 :]), word.column
+    return list(words), None, 0
 
 
 def filtered(dialogue: Dialogue, line_filter: LineFilter) -> Dialogue:

@@ -64,6 +64,6 @@ def complete(
 
 def _walk(root: Position, words: Sequence[Word], config: Reading, known: Arguments | None) -> Walk:
     walk = Walk(root, config, dict(known or {}))
-    for word in words:
-        walk.take(word, last=False)
+    for index, word in enumerate(words):
+        walk.take(word, last=index == len(words) - 1)
     return walk

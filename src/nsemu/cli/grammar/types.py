@@ -127,8 +127,8 @@ class PrefixType(ArgumentType[Prefix]):
         """`A.B.C.D/LENGTH` or `A.B.C.D/MASK`."""
         try:
             prefix = Prefix.parse(word.text)
-        except AddressError as error:
-            raise InvalidWordError(f"{error} (<a.b.c.d/n> expected)".replace("'", "")) from None
+        except AddressError:
+            raise InvalidWordError(f"invalid address {word.text} (<a.b.c.d/n> expected)") from None
         return prefix if self.host_bits else prefix.network
 
     def show(self, value: Prefix) -> str:
