@@ -64,9 +64,11 @@ def fields(path: Path, display_filter: str, *names: str) -> list[list[str]]:
 
 
 BAD = (
-    "_ws.malformed or _ws.short or tcp.checksum.status == Bad or ip.checksum.status == Bad or "
-    "udp.checksum.status == Bad or icmp.checksum.status == Bad"
+    "_ws.malformed or _ws.short or tcp.checksum.status == 0 or ip.checksum.status == 0 or "
+    "udp.checksum.status == 0 or icmp.checksum.status == 0"
 )
+"""0 is tshark's value for a wrong checksum."""
+
 SUSPECT = (
     "tcp.analysis.retransmission or tcp.analysis.duplicate_ack or tcp.analysis.out_of_order or "
     "tcp.analysis.lost_segment or tcp.analysis.ack_lost_segment or tcp.analysis.zero_window"
@@ -84,12 +86,21 @@ def test_all_protocols_are_read_without_complaint(tmp_path: Path) -> None:
         assert protocols[protocol], f"tshark sees no {protocol}: {protocols}"
     assert fields(path, "http.response", "http.response.code") == [["200"], ["404"]]
     assert {row[0] for row in fields(path, "ftp.response.code == 226", "ftp.response.arg")} == {"Transfer complete."}
-    assert fields(path, 'ftp.request.command == "PORT"', "ftp.active.ip")[0] == ["10.1.1.5"]
+    assert fields(path, 'ftp.request.command == "PORT"', "ftp.active.cip")[0] == ["10.1.1.5"]
     assert fields(path, "ftp.response.code == 227", "ftp.passive.ip")[0] == ["10.1.1.9"]
     assert len(fields(path, "imf.subject", "imf.subject")) == 2
     # tshark has no dissector for RFC 1413.
     [[answer]] = fields(path, "tcp.srcport == 113 and tcp.len > 0", "tcp.payload")
     assert bytes.fromhex(answer).endswith(b" , 25 : USERID : UNIX : guest\r\n")
+
+
+def test_the_filter_finds_a_wrong_checksum(tmp_path: Path) -> None:
+    lab = TwoHosts()
+    lab.run("http get 10.1.1.9")
+    spoiled = [frame[:-1] + bytes([frame[-1] ^ 1]) if frame[23] == 6 else frame for _, frame in lab.frames]
+    path = tmp_path / "spoiled.pcap"
+    wrpcap(str(path), [Ether(frame) for frame in spoiled])
+    assert len(fields(path, BAD)) == sum(frame[12:14] == b"\x08\x00" for frame in spoiled)
 
 
 def test_a_lossy_path_brings_retransmissions_but_nothing_malformed(tmp_path: Path) -> None:
