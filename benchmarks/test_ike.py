@@ -111,7 +111,7 @@ def test_main_and_quick_mode(benchmark: BenchmarkFixture, encryption: Encryption
     def setup() -> tuple[tuple[IkeEngine, IkeEngine], dict[str, object]]:
         return engines(encryption, pfs), {}
 
-    assert benchmark.pedantic(negotiate, setup=setup, rounds=100) == 2
+    assert benchmark.pedantic(negotiate, setup=setup, rounds=100) == 2  # type: ignore[no-untyped-call]
 
 
 @pytest.mark.parametrize(("encryption", "pfs"), CASES)

@@ -16,7 +16,8 @@ from nsemu.config.algorithms import (
 )
 from nsemu.config.ike import Phase1Proposal, Phase2Proposal
 from nsemu.ike.engine import IkeEngine
-from nsemu.ike.events import Event
+from nsemu.ike.events import Event, Phase2Completed
+from nsemu.ike.log import log_lines
 from nsemu.ike.parameters import Datagram, EngineSettings, GatewayParameters, TunnelParameters
 from nsemu.sim.entropy import Entropy
 from nsemu.sim.scheduler import MILLISECOND, SECOND, Duration, Instant
@@ -181,3 +182,27 @@ class Pair:
         self.acquire()
         self.run()
         return self
+
+
+def keys_match(pair: Pair) -> bool:
+    """Whether the newest SAs of both ends are the same pair, seen from either side."""
+    west, east = pair.west.of(Phase2Completed)[-1], pair.east.of(Phase2Completed)[-1]
+    return west.inbound == east.outbound and west.outbound == east.inbound and west.inbound != west.outbound
+
+
+def preferred(end: End) -> Phase2Completed:
+    """The pair that outbound traffic of this end uses after everything that was negotiated."""
+    return [event for event in end.of(Phase2Completed) if event.current][-1]
+
+
+def prefer_the_same(pair: Pair) -> bool:
+    """Whether both ends made the same pairs and prefer the same one."""
+    west = {(event.inbound.spi, event.outbound.spi) for event in pair.west.of(Phase2Completed)}
+    east = {(event.outbound.spi, event.inbound.spi) for event in pair.east.of(Phase2Completed)}
+    one, other = preferred(pair.west), preferred(pair.east)
+    return west == east and (one.inbound, one.outbound) == (other.outbound, other.inbound)
+
+
+def texts(end: End) -> list[str]:
+    """What the event log of this end says."""
+    return [line.text for event in end.events for line in log_lines(event, "ethernet3")]

@@ -50,7 +50,7 @@ class IkeContext:
         "events",
         "gateways",
         "half_open",
-        "initiating",
+        "initiated",
         "negotiate",
         "now",
         "outgoing",
@@ -81,8 +81,8 @@ class IkeContext:
         self.tunnels: dict[int, Tunnel] = {}
         self.phase1s: dict[bytes, Phase1Sa] = {}
         """By both cookies: every negotiation that knows them."""
-        self.initiating: dict[bytes, Phase1Sa] = {}
-        """By initiator cookie: own negotiations that wait for the responder's cookie."""
+        self.initiated: dict[bytes, Phase1Sa] = {}
+        """By initiator cookie: every negotiation that this engine began."""
         self.responding: dict[tuple[bytes, Endpoint], Phase1Sa] = {}
         """By initiator cookie and source, so that a repeated first message finds its answer."""
         self.half_open: dict[Phase1Sa, None] = {}
@@ -102,7 +102,7 @@ class IkeContext:
         """A cookie that no negotiation of this engine uses (RFC 2408 §2.5.3 asks for uniqueness and secrecy)."""
         while True:
             cookie = self.stream.octets(8)
-            if any(cookie) and cookie not in self.initiating:
+            if any(cookie) and cookie not in self.initiated:
                 return cookie
 
     def new_spi(self) -> int:

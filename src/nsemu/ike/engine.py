@@ -118,7 +118,8 @@ class IkeEngine:
                 phase1.remove(context, sa, Removal.CONFIGURATION)
 
     def _negotiations(self) -> list[Phase1Sa]:
-        return [*self._context.initiating.values(), *self._context.phase1s.values()]
+        """All there are; one that was begun here and knows both cookies is in both tables."""
+        return list(dict.fromkeys((*self._context.initiated.values(), *self._context.phase1s.values())))
 
     def _set_time(self, now: Instant) -> None:
         self._context.now = max(self._context.now, now)
@@ -167,7 +168,7 @@ class IkeEngine:
         self, sa: Phase1Sa | None, header: Header, data: bytes, source: Endpoint, destination: Endpoint
     ) -> None:
         context = self._context
-        own = context.initiating.get(header.initiator_cookie)
+        own = context.initiated.get(header.initiator_cookie)
         if sa is None and header.responder_cookie == ZERO_COOKIE:
             answered = context.responding.get((header.initiator_cookie, source))
             if own is not None:
@@ -179,7 +180,7 @@ class IkeEngine:
             else:
                 context.counters.unexpected += 1
             return
-        if sa is None:
+        if sa is None and own is not None and own.responder_cookie == ZERO_COOKIE:
             sa = own
         if sa is None or sa.peer.address != source.address:
             context.counters.unknown_cookies += 1
@@ -272,8 +273,9 @@ class IkeEngine:
         self._set_time(now)
         pairs.remove_all(self._context, self._context.tunnels[tunnel_id], Removal.CLEARED, tell=True)
 
-    def phase1s(self) -> list[Phase1View]:
-        """All Phase 1 negotiations and SAs, oldest first."""
+    def phase1s(self, now: Instant) -> list[Phase1View]:
+        """All Phase 1 negotiations and SAs as they stand at `now`, oldest first."""
+        self._set_time(now)
         return phase1_views(self._context)
 
 

@@ -65,8 +65,9 @@ def check_identity(body: bytes, expected: bytes) -> None:
 def describe(identification: Identification) -> str:
     """An IKE ID as the event log shows it: `IP address 2.2.2.2`."""
     kind = _NAMES.get(identification.type, f"ID type {identification.type}")
-    if identification.type == ID_IPV4 and len(identification.data) == 4:
-        return f"{kind} {format_ipv4(int.from_bytes(identification.data, 'big'))}"
+    if identification.type == ID_IPV4:
+        data = identification.data
+        return f"{kind} {format_ipv4(int.from_bytes(data, 'big')) if len(data) == 4 else data.hex()}"
     text = identification.data.decode("ascii", "replace")
     return f"{kind} {''.join(letter if letter.isprintable() else '?' for letter in text)}"
 

@@ -67,7 +67,7 @@ def initiate(context: IkeContext, gateway: Gateway) -> None:
     start = START[parameters.mode]
     payloads = start.offer(context, sa)
     sa.state = start.following
-    context.initiating[cookie] = sa
+    context.initiated[cookie] = sa
     gateway.negotiating = sa
     context.events.append(Phase1Initiated(parameters.name, peer.address, parameters.mode))
     if context.debug is not None:
@@ -145,7 +145,6 @@ def receive(context: IkeContext, sa: Phase1Sa, header: Header, data: bytes) -> b
         _refuse(context, sa, data, error)
         return False
     if sa.cookies != cookies:
-        context.initiating.pop(cookies[:8], None)
         context.phase1s[sa.cookies] = sa
     if encrypted:
         sa.iv = data[-sa.proposal.encryption.block_size :]
@@ -295,7 +294,7 @@ def forget(context: IkeContext, sa: Phase1Sa) -> None:
     if sa.expiry is not None:
         sa.expiry.cancel()
     context.phase1s.pop(sa.cookies, None)
-    context.initiating.pop(sa.initiator_cookie, None)
+    context.initiated.pop(sa.initiator_cookie, None)
     context.responding.pop((sa.initiator_cookie, sa.peer), None)
     context.half_open.pop(sa, None)
     if sa in sa.gateway.phase1s:

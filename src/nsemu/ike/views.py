@@ -45,7 +45,7 @@ class Phase1View:
 
 def phase1_views(context: IkeContext) -> list[Phase1View]:
     """All Phase 1 negotiations and SAs, in the order in which they began."""
-    everything = {id(sa): sa for sa in (*context.initiating.values(), *context.phase1s.values())}
+    everything = {id(sa): sa for sa in (*context.initiated.values(), *context.phase1s.values())}
     return [_view(context, sa) for sa in sorted(everything.values(), key=lambda sa: (sa.started, sa.cookies))]
 
 
