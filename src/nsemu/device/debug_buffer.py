@@ -52,6 +52,11 @@ class DebugBuffer:
         while self._octets > self.size and self._lines:
             self._octets -= len(self._lines.popleft())
 
+    def resize(self, octets: int) -> None:
+        """`set dbuf size`: keep what fits, the newest."""
+        self.size = octets
+        self.write("")
+
     def clear(self) -> None:
         """`clear db`."""
         self._lines.clear()

@@ -110,6 +110,12 @@ class Device:
         self.modified = False
         self.on_save(text)
 
+    def erase(self) -> None:
+        """`unset all`: the saved configuration is gone, the running one stays until the device restarts."""
+        self.saved_text = None
+        self.modified = True
+        self.on_save("")
+
     def restart(self, config: DeviceConfig) -> None:
         """Power off and on: sessions, SAs and learned addresses are gone; `config` is the saved configuration."""
         self.ike.stop()

@@ -49,6 +49,11 @@ class TrafficLog:
             TrafficEntry(policy_id, now, 0, flow, (0, 0, 0, 0), protocol, service, 0, 0, "Traffic Denied", 0)
         )
 
+    def clear(self, policy_id: int | None = None) -> None:
+        """Forget all, or what one policy logged (`clear log traffic`)."""
+        kept = [entry for entry in self.entries if policy_id not in {None, entry.policy_id}]
+        self.entries = deque(kept, maxlen=CAPACITY)
+
     def _add(self, session: Session, now: Instant, reason: str) -> None:
         rewrite = session.forward.rewrite
         flow = session.forward.flow

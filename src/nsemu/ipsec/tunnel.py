@@ -116,6 +116,11 @@ class Tunnel:
         """Counters of all outbound SAs since the tunnel was made."""
         return _total(self._retired_outbound, self.outbound_sas)
 
+    def clear_statistics(self) -> None:
+        """Count from 0 again; the SAs keep their own counts, which their lifetimes in kilobytes need."""
+        self._retired_inbound = _negative(_total(DirectionStatistics(), self.inbound_sas))
+        self._retired_outbound = _negative(_total(DirectionStatistics(), self.outbound_sas))
+
     def install_outbound(self, sa: OutboundSa) -> None:
         """The newest SA is used from the next packet on."""
         self.outbound_sas.append(sa)
@@ -139,6 +144,12 @@ class Tunnel:
             self._retired_inbound.add(sa)
             return True
         return False
+
+
+def _negative(count: DirectionStatistics) -> DirectionStatistics:
+    return DirectionStatistics(
+        -count.fragments, -count.authentication_failures, -count.other_failures, -count.octets, -count.packets
+    )
 
 
 def _total(retired: DirectionStatistics, living: list[OutboundSa] | list[InboundSa]) -> DirectionStatistics:

@@ -18,6 +18,7 @@ from nsemu.cli.grammar import (
     when_set,
 )
 from nsemu.cli.grammar.types import ArgumentType
+from nsemu.cli.settings import clock
 from nsemu.config.device import DeviceConfig
 from nsemu.config.editor import Editor
 from nsemu.config.system import SystemSettings
@@ -66,7 +67,10 @@ NODES = (
     keyword(
         "clock",
         "set clock",
-        keyword("timezone", "hours east of UTC", _value("timezone", TIME_ZONE, "hours east of UTC"), CLOCK_ZONE),
+        choice(
+            keyword("timezone", "hours east of UTC", _value("timezone", TIME_ZONE, "hours east of UTC"), CLOCK_ZONE),
+            clock.NODE,
+        ),
     ),
     keyword(
         "console",

@@ -1,0 +1,176 @@
+"""`clear …`: sessions, SAs, learned addresses, logs, counters and the debug buffer."""
+
+from __future__ import annotations
+
+from nsemu.cli.action.clear_counter import COUNTER
+from nsemu.cli.context import Context
+from nsemu.cli.grammar import (
+    Arguments,
+    ArgumentType,
+    Command,
+    InvalidWordError,
+    NumberType,
+    Scope,
+    Word,
+    any_order,
+    argument,
+    choice,
+    flag,
+    keyword,
+    optional,
+)
+from nsemu.cli.types import IP, POLICY_ID, PORT
+from nsemu.config.errors import NotFoundError
+from nsemu.device.device import Device
+from nsemu.device.sessions import SessionFilter, clear_sessions
+
+_SA_BIT = 0x40000000
+
+
+class SaIdType(ArgumentType[int]):
+    """The number of a tunnel as `get sa` and sessions print it: hexadecimal, with or without the tunnel bit."""
+
+    hint = "<hex number>"
+
+    def parse(self, word: Word, _scope: Scope) -> int:
+        """Hexadecimal digits, `0x` in front or not."""
+        try:
+            value = int(word.text, 16) if "_" not in word.text else -1
+        except ValueError:
+            value = -1
+        if not 0 <= value <= 0xFFFFFFFF:
+            raise InvalidWordError(f"invalid SA id {word.text} (hexadecimal number expected)")
+        return value & ~_SA_BIT
+
+    def show(self, value: int) -> str:
+        """Eight hexadecimal digits."""
+        return f"{value:08x}"
+
+
+SA_ID = SaIdType()
+
+
+_SESSION_FIELDS = {
+    "id": "id",
+    "src-ip": "source",
+    "dst-ip": "destination",
+    "src-port": "source_port",
+    "dst-port": "destination_port",
+    "protocol": "protocol",
+    "policy-id": "policy",
+}
+
+
+def _clear_session(context: Context, arguments: Arguments) -> str:
+    words = {field: arguments[word] for word, field in _SESSION_FIELDS.items() if word in arguments}
+    cleared = clear_sessions(context.device, SessionFilter(**words))
+    return f"Total cleared sessions :{cleared}, Total deny sessions :0\n"
+
+
+def _clear_arp(context: Context, _arguments: Arguments) -> str:
+    context.device.state.neighbors.clear()
+    return ""
+
+
+def _clear_sa(context: Context, arguments: Arguments) -> str:
+    device = context.device
+    for identifier in _tunnels(device, arguments.get("id")):
+        device.clear_tunnel(identifier)
+    return ""
+
+
+def _clear_statistics(context: Context, arguments: Arguments) -> str:
+    tunnels = context.device.database.tunnels
+    for identifier in _tunnels(context.device, arguments.get("id")):
+        tunnels[identifier].clear_statistics()
+    return ""
+
+
+def _tunnels(device: Device, identifier: int | None) -> list[int]:
+    if identifier is None:
+        return list(device.database.tunnels)
+    if identifier not in device.database.tunnels:
+        raise NotFoundError(f"SA {SA_ID.show(identifier)} does not exist")
+    return [identifier]
+
+
+def _clear_cookie(context: Context, arguments: Arguments) -> str:
+    ike, now = context.device.ike, context.device.scheduler.now
+    peer = arguments.get("peer")
+    views = [view for view in ike.engine.phase1s(now) if peer in {None, view.peer.address}]
+    for view in views:
+        ike.engine.delete_phase1(now, view.initiator_cookie + view.responder_cookie)
+    ike.pump()
+    return ""
+
+
+def _clear_event(context: Context, _arguments: Arguments) -> str:
+    context.device.event_log.clear()
+    return ""
+
+
+def _clear_traffic(context: Context, arguments: Arguments) -> str:
+    context.device.traffic_log.clear(arguments.get("policy"))
+    return ""
+
+
+def _clear_buffer(context: Context, _arguments: Arguments) -> str:
+    context.device.debug.clear()
+    return ""
+
+
+CLEAR = keyword(
+    "clear",
+    "clear dynamic system info",
+    choice(
+        keyword("arp", "clear ARP entries", Command(_clear_arp, privileged=True)),
+        COUNTER,
+        keyword("dbuf", "clear debug buffer", Command(_clear_buffer, privileged=True)),
+        keyword("event", "clear event log", Command(_clear_event, privileged=True)),
+        keyword(
+            "ike-cookie",
+            "clear IKE cookies",
+            choice(argument("peer", IP, "peer IP address"), flag("all", "all IKE cookies")),
+            Command(_clear_cookie, privileged=True),
+        ),
+        keyword(
+            "log",
+            "clear log",
+            keyword(
+                "traffic",
+                "clear traffic log",
+                optional(keyword("policy", "of one policy", argument("policy", POLICY_ID, "policy id"))),
+                Command(_clear_traffic, privileged=True),
+            ),
+        ),
+        keyword(
+            "sa",
+            "clear security associations",
+            optional(argument("id", SA_ID, "SA id")),
+            Command(_clear_sa, privileged=True),
+        ),
+        keyword(
+            "sa-statistics",
+            "clear statistics of security associations",
+            optional(keyword("id", "of one SA", argument("id", SA_ID, "SA id"))),
+            Command(_clear_statistics, privileged=True),
+        ),
+        keyword(
+            "session",
+            "clear session table",
+            choice(
+                keyword("all", "all sessions", Command(_clear_session, privileged=True)),
+                any_order(
+                    keyword("id", "session id", argument("id", NumberType(0, 1_000_000), "session id")),
+                    keyword("src-ip", "source IP address", argument("src-ip", IP, "source IP address")),
+                    keyword("dst-ip", "destination IP address", argument("dst-ip", IP, "destination IP address")),
+                    keyword("src-port", "source port", argument("src-port", PORT, "source port")),
+                    keyword("dst-port", "destination port", argument("dst-port", PORT, "destination port")),
+                    keyword("protocol", "IP protocol", argument("protocol", NumberType(0, 255), "IP protocol")),
+                    keyword("policy-id", "policy", argument("policy-id", POLICY_ID, "policy id")),
+                ),
+            ),
+            Command(_clear_session, privileged=True),
+        ),
+    ),
+)
