@@ -39,7 +39,7 @@ class CookieView:
 def cookie_views(device: Device) -> tuple[CookieView, ...]:
     """All Phase 1 SAs and negotiations, oldest first."""
     views = []
-    for sa in device.ike.engine.phase1s():
+    for sa in device.ike.engine.phase1s(device.scheduler.now):
         is_initiator = sa.role.value == "initiator"
         local, peer = (sa.local.address, sa.local.port), (sa.peer.address, sa.peer.port)
         views.append(

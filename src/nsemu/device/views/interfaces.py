@@ -50,7 +50,8 @@ class InterfaceView:
     """One interface.
 
     `state` is the letter of `get interface`: U up, D down, R ready (a tunnel interface with a usable VPN that nothing
-    monitors). `address` is its own, None for none; `effective` includes a borrowed one. `mac` is None for interfaces
+    monitors). `address` is its own, None for none; `effective` (with `length`) is it or a
+    borrowed one. `mac` is None for interfaces
     that have none. `changed` is None while the state never changed. `vpns` are the names of the VPNs bound to it.
     """
 
@@ -64,6 +65,7 @@ class InterfaceView:
     vrouter: str
     address: Prefix | None
     effective: int
+    length: int
     lender: str | None
     mac: bytes | None
     manage_ip: int
@@ -81,6 +83,11 @@ class InterfaceView:
     description: str
     vpns: tuple[str, ...]
     next_hops: tuple[NextHopTunnelView, ...]
+
+    @property
+    def is_tunnel(self) -> bool:
+        """Whether it is a tunnel interface."""
+        return self.kind is InterfaceKind.TUNNEL
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +145,7 @@ def _interface(device: Device, interface: RunInterface) -> InterfaceView:
         zone.vrouter if zone is not None else "",
         record.address,
         interface.address,
+        _length(device, record),
         record.unnumbered,
         interface.mac if record.kind in {InterfaceKind.ETHERNET, InterfaceKind.VLAN} else None,
         interface.manage_ip or interface.address,
@@ -156,6 +164,12 @@ def _interface(device: Device, interface: RunInterface) -> InterfaceView:
         tuple(dict.fromkeys(tunnel.settings.vpn for tunnel in tunnels)),
         (),
     )
+
+
+def _length(device: Device, record: Interface) -> int:
+    lender = device.config.interfaces.get(record.unnumbered) if record.unnumbered is not None else None
+    prefix = lender.address if lender is not None else record.address
+    return prefix.length if prefix is not None else 0
 
 
 def _state(interface: RunInterface, zone: Zone | None) -> str:

@@ -1,0 +1,222 @@
+"""`get interface …` (screenos-cli §1.2, §1.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nsemu.cli.context import Context
+from nsemu.cli.grammar import Arguments, Command, argument, choice, keyword
+from nsemu.cli.settings.checks import require
+from nsemu.cli.show.layout import Layout, cut, dated, enabled, layout_of, lines
+from nsemu.cli.types import INTERFACE
+from nsemu.config.errors import ConfigError
+from nsemu.config.interface import InterfaceKind, ManagementService
+from nsemu.config.platform import Platform
+from nsemu.device.views.interfaces import InterfaceView, interface_view, interface_views
+from nsemu.wire.address import format_ipv4, format_mac_dotted
+
+LEGEND = "A - Active, I - Inactive, U - Up, D - Down, R - Ready "
+
+
+def _table(context: Context, _arguments: Arguments) -> str:
+    layout = layout_of(context.device.config)
+    rows = (_row(view, layout) for view in interface_views(context.device))
+    return lines("", LEGEND, "", "Interfaces in vsys Root: ", _header(layout), *rows)
+
+
+def _all(context: Context, _arguments: Arguments) -> str:
+    layout = layout_of(context.device.config)
+    views = interface_views(context.device)
+    rows = (_row(view, layout) for view in views)
+    title = f"Total interface: {len(views)}"
+    return lines("box is not in pure_l2_mode", "", LEGEND, "", title, _header(layout), *rows)
+
+
+def _header(layout: Layout) -> str:
+    return f"{'Name':<14} {'IP Address':<{layout.interface_address}} {'Zone':<11} {'MAC':<14} VLAN State VSD      "
+
+
+def _row(view: InterfaceView, layout: Layout) -> str:
+    vlan = "1" if view.kind is InterfaceKind.VLAN else "-"
+    vsd = "0" if view.kind is InterfaceKind.NULL else "-"
+    address = cut(_table_address(view), layout.interface_address)
+    zone, mac = cut(view.zone, 11), cut(_table_mac(view), 14)
+    return f"{cut(view.short_name, 14)} {address} {zone} {mac}{vlan:>5}   {view.state}   {vsd}  "
+
+
+def _table_address(view: InterfaceView) -> str:
+    if view.lender is not None:
+        return "unnumbered"
+    return str(view.address) if view.address is not None else "0.0.0.0/0"
+
+
+def _table_mac(view: InterfaceView) -> str:
+    if view.lender is not None:
+        return view.lender
+    return format_mac_dotted(view.mac) if view.mac is not None and view.zone_bound else "N/A"
+
+
+def _one(context: Context, arguments: Arguments) -> str:
+    view = _view(context, arguments)
+    layout = layout_of(context.device.config)
+    physical = _physical(view, context.device.config.platform)
+    return lines(
+        *_head(view, layout),
+        *_tunnels(view),
+        *_services(view, layout),
+        *_bandwidth(physical, layout),
+        *_dhcp(view, layout),
+    )
+
+
+def _next_hops(context: Context, arguments: Arguments) -> str:
+    view = _view(context, arguments)
+    if not view.is_tunnel:
+        raise ConfigError(f"interface {view.name} has no next-hop tunnel binding table (a tunnel interface expected)")
+    return lines(*_next_hop_table(view))
+
+
+def _view(context: Context, arguments: Arguments) -> InterfaceView:
+    name = arguments["interface"]
+    require(context.device.config.interfaces, name, "interface")
+    view = interface_view(context.device, name)
+    assert view is not None  # every configured interface runs
+    return view
+
+
+def interface_block(view: InterfaceView, platform: Platform, layout: Layout) -> Iterator[str]:
+    """The lines of an interface that `get system` prints."""
+    yield from _head(view, layout)
+    yield from _bandwidth(_physical(view, platform), layout)
+
+
+def _physical(view: InterfaceView, platform: Platform) -> int:
+    return platform.bandwidth_kbps if view.kind is InterfaceKind.ETHERNET else 0
+
+
+def _head(view: InterfaceView, layout: Layout) -> Iterator[str]:
+    yield f"Interface {view.name}:"
+    if layout.extended or view.description:
+        yield f"  description {view.description or view.name}"
+    number = f"  number {view.number}, if_info {view.number * 88 + view.if_index * 8}, if_index {view.if_index}"
+    yield number + (f", mode {'nat' if view.nat_mode else 'route'}" if view.zone_bound else "")
+    yield f"  {_link(view, layout)}"
+    changed = f", last change:{dated(view.changed)}" if view.changed is not None else ""
+    yield f"  status change:{view.changes}{changed}"
+    yield f"  vsys Root, zone {view.zone}, vr {view.vrouter}"
+    if view.kind is InterfaceKind.ETHERNET and view.zone_bound:
+        yield "  dhcp client disabled"
+        yield "  PPPoE disabled"
+    if layout.extended or view.is_tunnel:
+        yield f"  admin mtu {view.admin_mtu}, operating mtu {view.mtu}, default mtu 1500"
+    yield f"  {_address(view)}"
+    if view.zone_bound:
+        yield f"  *manage ip {format_ipv4(view.manage_ip)}{_mac(view, ', mac ')}"
+        yield "  route-deny disable"
+
+
+def _link(view: InterfaceView, layout: Layout) -> str:
+    if view.is_tunnel:
+        return {"R": "link ready", "U": "link up"}.get(view.state, "link down")
+    word = "up" if view.carrier else "down"
+    duplex = "/full-duplex" if view.carrier else ""
+    status = f", admin status {'down' if view.admin_down else 'up'}" if layout.extended else ""
+    return f"link {word}, phy-link {word}{duplex}{status}"
+
+
+def _mac(view: InterfaceView, before: str) -> str:
+    return f"{before}{format_mac_dotted(view.mac)}" if view.mac is not None else ""
+
+
+def _address(view: InterfaceView) -> str:
+    if view.lender is not None:
+        return f"*ip {format_ipv4(view.effective)}/{view.length}   unnumbered, source interface {view.lender}"
+    address = str(view.address) if view.address is not None else "0.0.0.0/0"
+    return f"*ip {address}{_mac(view, '   mac ')}"
+
+
+def _tunnels(view: InterfaceView) -> Iterator[str]:
+    if view.is_tunnel:
+        yield "  bound vpn:"
+        yield from (f"    {name}" for name in view.vpns)
+        yield ""
+        yield from _next_hop_table(view)
+        yield ""
+
+
+def _next_hop_table(view: InterfaceView) -> Iterator[str]:
+    yield "  Next-Hop Tunnel Binding table"
+    yield "  Flag Status Next-Hop(IP)    tunnel-id  VPN"
+    for hop in view.next_hops:
+        flag, status = "S" if hop.static else "A", "U" if hop.up else "D"
+        yield f"     {flag}      {status} {format_ipv4(hop.next_hop):<15} 0x{hop.tunnel_id:08x} {hop.vpn}"
+
+
+def _services(view: InterfaceView, layout: Layout) -> Iterator[str]:
+    def state(service: ManagementService) -> str:
+        return enabled(service in view.manage)
+
+    wanted = ManagementService
+    if layout.extended or view.is_tunnel:
+        yield "  pmtu-v4 disabled"
+    yield (
+        f"  ping {state(wanted.PING)}, telnet {state(wanted.TELNET)}, "
+        f"SSH {state(wanted.SSH)}, SNMP {state(wanted.SNMP)}"
+    )
+    yield f"  web {state(wanted.WEB)}, ident-reset {state(wanted.IDENT_RESET)}, SSL {state(wanted.SSL)}"
+    if view.is_tunnel:
+        yield from _TUNNEL_FEATURES
+    elif layout.extended:
+        yield from _FEATURES
+    else:
+        yield "  webauth disabled, webauth-ip 0.0.0.0"
+        yield "  RIP disabled"
+
+
+# Features that are off on every interface, since there is no way to turn them on.
+_FEATURES = (
+    "  DNS Proxy disabled, webauth disabled, g-arp enabled, webauth-ip 0.0.0.0",
+    "  RIP disabled  RIPng disabled",
+    "  NSGP disabled  mtrace disabled",
+    "  PIM: not configured  IGMP not configured",
+    "  MLD not configured",
+    "  NHRP disabled",
+)
+_TUNNEL_FEATURES = (
+    "",
+    "  OSPF disabled  BGP disabled  RIP disabled  RIPng disabled  mtrace disabled",
+    "  PIM: not configured  IGMP not configured",
+    "  NHRP disabled",
+)
+
+
+def _bandwidth(physical: int, layout: Layout) -> Iterator[str]:
+    if layout.extended:
+        yield f"  bandwidth: physical {physical}kbps, configured egress [gbw 0kbps mbw 0kbps]"
+        yield "             configured ingress mbw 0kbps, current bw 0kbps"
+        yield "             total allocated gbw 0kbps"
+    else:
+        yield f"  bandwidth: physical {physical}kbps, configured 0kbps, current 0kbps"
+        yield "             total configured gbw 0kbps, total allocated gbw 0kbps"
+
+
+def _dhcp(view: InterfaceView, layout: Layout) -> Iterator[str]:
+    if not view.is_tunnel:
+        yield "  DHCP-Relay disabled at interface level" if layout.extended else "  DHCP-Relay disabled"
+        yield "  DHCP-server disabled"
+
+
+INTERFACE_NODE = keyword(
+    "interface",
+    "show interface info",
+    choice(
+        Command(_table),
+        keyword("all", "show all interfaces", Command(_all)),
+        argument(
+            "interface",
+            INTERFACE,
+            "interface name",
+            choice(Command(_one), keyword("nhtb", "show next-hop tunnel binding table", Command(_next_hops))),
+        ),
+    ),
+)

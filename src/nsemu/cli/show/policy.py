@@ -1,0 +1,149 @@
+"""`get policy …` (screenos-cli §1.7)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import zip_longest
+
+from nsemu.cli.context import Context
+from nsemu.cli.grammar import Arguments, Command, argument, choice, keyword, optional
+from nsemu.cli.settings.checks import require
+from nsemu.cli.show.layout import cut, layout_of, lines, yes_no
+from nsemu.cli.types import POLICY_ID, ZONE
+from nsemu.config.errors import NotFoundError
+from nsemu.config.policy import Policy, PolicyAction
+from nsemu.device.views.policies import PolicyView, is_global, policy_view, policy_views
+
+_HEADER = (
+    f"{'ID':>6} {'From':<8} {'To':<8} {'Src-address':<12} {'Dst-address':<12} {'Service':<20} Action State   ASTLCB"
+)
+_FLAGS_ALWAYS_OFF = "---"
+"""Attack, schedule, traffic shaping: there is no way to turn them on."""
+
+
+def _all(context: Context, _arguments: Arguments) -> str:
+    views = policy_views(context.device)
+    regular = [view.policy for view in views if not is_global(view.policy)]
+    own = [view.policy for view in views if is_global(view.policy)]
+    global_part = list(_global_listing(own)) if own else []
+    return lines(*_listing(context, regular), *global_part)
+
+
+def _global(context: Context, _arguments: Arguments) -> str:
+    return lines(*_global_listing(view.policy for view in policy_views(context.device) if is_global(view.policy)))
+
+
+def _pair(context: Context, arguments: Arguments) -> str:
+    zones = context.device.config.zones
+    for word in ("from", "to"):
+        if word in arguments:
+            require(zones, arguments[word], "zone")
+    chosen = [
+        view.policy
+        for view in policy_views(context.device)
+        if arguments.get("from") in {None, view.policy.from_zone} and arguments.get("to") in {None, view.policy.to_zone}
+    ]
+    return lines(*_listing(context, chosen))
+
+
+def _listing(context: Context, policies: list[Policy]) -> Iterator[str]:
+    default = "permit" if context.device.config.system.default_permit_all else "deny"
+    yield f"Total regular policies {len(policies)}, Default {default}."
+    yield _HEADER
+    for policy in policies:
+        yield from _rows(policy)
+
+
+def _global_listing(policies: Iterable[Policy]) -> Iterator[str]:
+    found = list(policies)
+    yield f"Total global policies {len(found)}."
+    yield _HEADER
+    for policy in found:
+        yield from _rows(policy)
+
+
+def _rows(policy: Policy) -> Iterator[str]:
+    """One line, and one more for each further member of a cell."""
+    sources, destinations = _members(policy)
+    cells = list(zip_longest(sources, destinations, policy.services, fillvalue=""))
+    first, *others = (f"{cut(a, 12)} {cut(b, 12)} {cut(c, 20)}" for a, b, c in cells)
+    zones = f"{cut(policy.from_zone, 8)} {cut(policy.to_zone, 8)}"
+    state = "enabled" if policy.enabled else "disabled"
+    action = policy.action.value.capitalize()
+    yield f"{policy.id:>6} {zones} {first} {action:<6} {state:<7} {_flags(policy)}"
+    yield from (f"{'':25}{other}".rstrip() for other in others)
+
+
+def _members(policy: Policy) -> tuple[list[str], list[str]]:
+    sources = [f"!{name}" if policy.source_negate else name for name in policy.sources]
+    destinations = [f"!{name}" if policy.destination_negate else name for name in policy.destinations]
+    return sources, destinations
+
+
+def _flags(policy: Policy) -> str:
+    return f"{_FLAGS_ALWAYS_OFF}{'X' if policy.log else '-'}{'X' if policy.count else '-'}X"
+
+
+def _one(context: Context, arguments: Arguments) -> str:
+    view = policy_view(context.device, arguments["id"])
+    if view is None:
+        raise NotFoundError(f"policy {arguments['id']} does not exist")
+    extended = layout_of(context.device.config).extended
+    return lines(*_detail(view, extended))
+
+
+def _detail(view: PolicyView, extended: bool) -> Iterator[str]:
+    policy = view.policy
+    zones = f"zone {policy.from_zone} -> {policy.to_zone}"
+    status = "enabled" if policy.enabled else "disabled"
+    yield f'name:"{policy.name or "none"}" (id {policy.id}), {zones},action {_action(policy)}, status "{status}"'
+    yield from _cells(policy)
+    if extended:
+        yield f"Rules on this VPN policy: {view.tunnel_policies}"
+    else:
+        yield f"Policies on this vpn tunnel: {view.tunnel_policies}"
+    yield f"nat off, {'Web filtering : disabled' if extended else 'url filtering OFF'}"
+    yield f"vpn {policy.vpn or 'unknown vpn'}, policy flag {'00010000' if extended else '0000'}, session backup: on"
+    yield f"traffic {'shaping' if extended else 'shapping'} off, scheduler n/a, serv flag 00"
+    counts = (view.sessions, view.octets, view.packets) if policy.count else (0, 0, 0)
+    yield (
+        f"log {yes_no(policy.log).lower()}, log count {view.log_entries}, alert no, "
+        f"counter {yes_no(policy.count).lower()}({int(policy.count)}) byte rate(sec/min) 0/0"
+    )
+    yield f"total octets {counts[1]}, counter(session/packet/octet) {counts[0]}/{counts[2]}/{counts[1]}"
+    yield "priority 7, diffserv marking Off"
+    yield "tadapter: state off, gbw/mbw 0/-1"
+    yield "No Authentication"
+    yield "No User, User Group or Group expression set"
+
+
+def _action(policy: Policy) -> str:
+    return "Tunnel" if policy.action is PolicyAction.TUNNEL else policy.action.value.capitalize()
+
+
+def _cells(policy: Policy) -> Iterator[str]:
+    sources, destinations = _members(policy)
+    if len(sources) == len(destinations) == len(policy.services) == 1:
+        yield f'src "{sources[0]}", dst "{destinations[0]}", serv "{policy.services[0]}"'
+        return
+    for word, members in (("source", sources), ("destination", destinations), ("service", policy.services)):
+        plural = "" if len(members) == 1 else "s"
+        yield f"{len(members)} {word}{plural}: " + ", ".join(f'"{member}"' for member in members)
+
+
+_TO = keyword("to", "show policies to a zone", argument("to", ZONE, "destination zone"))
+
+POLICY = keyword(
+    "policy",
+    "show policy",
+    choice(
+        Command(_all),
+        keyword("all", "show all policies", Command(_all)),
+        keyword("global", "show global policies", Command(_global)),
+        keyword("id", "show one policy", argument("id", POLICY_ID, "policy ID", Command(_one))),
+        keyword(
+            "from", "show policies from a zone", argument("from", ZONE, "source zone"), optional(_TO), Command(_pair)
+        ),
+        keyword("to", "show policies to a zone", argument("to", ZONE, "destination zone", Command(_pair))),
+    ),
+)
