@@ -1,4 +1,4 @@
-"""Counts which behaviours of docs/behaviours.md are named by a test. Run it: `python tests/behaviour_coverage.py [TAG]`."""
+"""Counts which behaviours of docs/behaviours.md a test names: `python tests/behaviour_coverage.py [TAG]`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-_ITEM = re.compile(r"^- \*\*(B\d{3})\*\* \[([a-z-]+)\] (.*)$", re.MULTILINE)
+_ITEM = re.compile(r"^- \*\*(B\d{3})\*\* \[([a-z0-9-]+)\] (.*)$", re.MULTILINE)
 _RANGE = re.compile(r"\b(B\d{3})(?: (?:to|-) (B\d{3}))?\b")
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from nsemu.config.address import Address, AddressGroup, AddressKey
 from nsemu.config.ike import IkeGateway, IkeSettings, Phase1Proposal, Phase2Proposal
 from nsemu.config.interface import Interface, InterfaceKind, InterfaceMode
+from nsemu.config.nat import DipPool, Mip, MipKey, Vip, VipKey
 from nsemu.config.platform import DEFAULT_PLATFORM, PLATFORMS, Platform
 from nsemu.config.policy import Policy, ZonePair
 from nsemu.config.predefined import PREDEFINED_PHASE1, PREDEFINED_PHASE2
@@ -45,6 +46,9 @@ class DeviceConfig:
     service_groups: Mapping[str, ServiceGroup] = field(default_factory=dict)
     policies: Mapping[int, Policy] = field(default_factory=dict)
     policy_order: Mapping[ZonePair, tuple[int, ...]] = field(default_factory=dict)
+    dips: Mapping[int, DipPool] = field(default_factory=dict)
+    mips: Mapping[MipKey, Mip] = field(default_factory=dict)
+    vips: Mapping[VipKey, Vip] = field(default_factory=dict)
     p1_proposals: Mapping[str, Phase1Proposal] = field(default_factory=dict)
     p2_proposals: Mapping[str, Phase2Proposal] = field(default_factory=dict)
     gateways: Mapping[str, IkeGateway] = field(default_factory=dict)

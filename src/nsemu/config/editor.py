@@ -16,6 +16,7 @@ from nsemu.config.address import Address, AddressGroup, AddressKey
 from nsemu.config.device import DeviceConfig
 from nsemu.config.ike import IkeGateway, IkeSettings, Phase1Proposal, Phase2Proposal
 from nsemu.config.interface import Interface
+from nsemu.config.nat import DipPool, Mip, MipKey, Vip, VipKey
 from nsemu.config.policy import Policy, ZonePair
 from nsemu.config.service import Service, ServiceGroup
 from nsemu.config.system import AdminUser, FlowSettings, SystemSettings
@@ -105,6 +106,9 @@ class Editor:
         self.service_groups: Table[str, ServiceGroup] = Table(base.service_groups, journal)
         self.policies: Table[int, Policy] = Table(base.policies, journal)
         self.policy_order: Table[ZonePair, tuple[int, ...]] = Table(base.policy_order, journal)
+        self.dips: Table[int, DipPool] = Table(base.dips, journal)
+        self.mips: Table[MipKey, Mip] = Table(base.mips, journal)
+        self.vips: Table[VipKey, Vip] = Table(base.vips, journal)
         self.p1_proposals: Table[str, Phase1Proposal] = Table(base.p1_proposals, journal)
         self.p2_proposals: Table[str, Phase2Proposal] = Table(base.p2_proposals, journal)
         self.gateways: Table[str, IkeGateway] = Table(base.gateways, journal)
@@ -175,6 +179,9 @@ class Editor:
             service_groups=self.service_groups.data,
             policies=self.policies.data,
             policy_order=self.policy_order.data,
+            dips=self.dips.data,
+            mips=self.mips.data,
+            vips=self.vips.data,
             p1_proposals=self.p1_proposals.data,
             p2_proposals=self.p2_proposals.data,
             gateways=self.gateways.data,

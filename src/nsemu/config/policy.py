@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from nsemu.config.nat import DestinationNat
+
 GLOBAL_ZONE = "Global"
 
 ZonePair = tuple[str, str]
@@ -24,6 +26,7 @@ class PolicyAction(Enum):
 class Policy:
     """One policy. Members are names: addresses and address groups of the zones, services and service groups.
 
+    `source_nat` translates the source to the egress interface, or to the pool `dip_id`.
     `vpn` is set for the action TUNNEL alone. `pair` is the ID of the policy of the opposite direction on the same VPN.
     """
 
@@ -41,6 +44,9 @@ class Policy:
     log_init: bool = False
     count: bool = False
     enabled: bool = True
+    source_nat: bool = False
+    dip_id: int | None = None
+    destination_nat: DestinationNat | None = None
     source_negate: bool = False
     destination_negate: bool = False
 

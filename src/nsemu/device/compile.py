@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from nsemu.config.device import DeviceConfig
 from nsemu.device.interfaces import InterfaceSet
+from nsemu.device.translation import compile_translation
 from nsemu.device.tunnels import TunnelPlan, gateway_parameters, plan_tunnels, tunnel_parameters
 from nsemu.flow.state import FlowState
 from nsemu.flow.tunnels import TunnelPath
@@ -39,6 +40,7 @@ class Compiler:
             for address in (interface.manage_ip, interface.config.address and interface.config.address.address)
             if address
         }
+        compile_translation(state, config)
         self._tunnels(config)
         if old.policies is not config.policies or not state.generation or _policy_inputs_changed(old, config):
             state.policies = compile_policies(config, state.policies if state.generation else None)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from nsemu.flow.originate import originate
+from nsemu.flow.originate import egress_towards, originate
 from nsemu.flow.packet import ICMP, TCP, UDP, Packet
 from nsemu.flow.session import Wing, session_key
 from nsemu.flow.state import FlowState
+from nsemu.flow.steps import Dropped
 from nsemu.flow.tunnels import TunnelPath
+from nsemu.runtime.drop import DropReason
+from nsemu.runtime.interface import RunInterface
 from nsemu.runtime.trace import PacketTrace
 from nsemu.wire import icmp
 from nsemu.wire.checksum import checksum
@@ -46,18 +49,56 @@ def _answer(state: FlowState, packet: Packet, message: IcmpMessage) -> None:
         reply(state, packet, PROTOCOL_ICMP, message.build(), own_address(packet))
 
 
+def report_silent_neighbor(state: FlowState, egress: RunInterface, data: bytes, trace: PacketTrace | None) -> None:
+    """Tell the sender of a forwarded packet that its next hop on `egress` does not answer.
+
+    `data` is the packet as it was to leave. The error goes back along its session, translated like a reply, and into
+    the tunnel from which the packet came.
+    """
+    try:
+        about = Ipv4Packet.parse(data)
+    except MalformedPacket:
+        return
+    message = icmp.destination_unreachable(icmp.HOST_UNREACHABLE, data)
+    wing = _wing_back(state, about, egress.vrouter)
+    if wing is None or wing.session.generation != state.generation or not icmp.may_be_answered_with_error(about):
+        return
+    error = Ipv4Packet(
+        wing.egress.address, about.source, PROTOCOL_ICMP, message.build(), identification=state.next_identification()
+    )
+    own = Packet(error.build(), egress, None, trace)
+    if not own.parse():
+        return
+    quoted = Ipv4Packet.parse_quote(own.data[own.header_length + 8 :])
+    answer = Ipv4Packet.parse(translate_error(own, wing, quoted))
+    if trace is not None:
+        trace.turn_around()
+    originate(state, answer, wing.egress.vrouter, trace, wing.tunnel_out)
+
+
 def own_address(packet: Packet) -> int:
     """The address with which the device answers a packet: that of the interface it came in on; 0 to choose one."""
     return packet.ingress.address
 
 
 def reply(state: FlowState, packet: Packet, protocol: int, payload: bytes, source: int) -> bool:
-    """Send an answer to the sender of a packet, the way it came if that was a policy-based tunnel."""
+    """Send an answer to the sender of a packet, the way it came if that was a policy-based tunnel.
+
+    What came out of a tunnel is never answered in clear: without a way back into one there is no answer.
+    """
+    through = tunnel_of(state, packet)
+    if packet.tunnel is not None and through is None:
+        egress = egress_towards(state, packet.ingress.vrouter, packet.source)
+        if egress is None or not egress.is_tunnel:
+            packet.ingress.counters.drop(DropReason.NO_REVERSE_ROUTE)
+            if packet.trace is not None:
+                packet.trace.add(Dropped("self", DropReason.NO_REVERSE_ROUTE, "answer"))
+            return False
     answer = Ipv4Packet(source, packet.source, protocol, payload, ttl=64, identification=state.next_identification())
     trace: PacketTrace | None = packet.trace
     if trace is not None:
         trace.turn_around()
-    return originate(state, answer, packet.ingress.vrouter, trace, tunnel_of(state, packet))
+    return originate(state, answer, packet.ingress.vrouter, trace, through)
 
 
 def tunnel_of(state: FlowState, packet: Packet) -> TunnelPath | None:
@@ -74,12 +115,17 @@ def related_wing(state: FlowState, packet: Packet) -> tuple[Wing, Ipv4Packet] | 
         quoted = Ipv4Packet.parse_quote(packet.data[packet.header_length + 8 :])
     except MalformedPacket:
         return None
-    key = _key_of_reply(quoted)
-    tables = state.index(packet.ingress.vrouter).tables.get(quoted.protocol)
-    wing = tables.get(key) if tables is not None and key is not None else None
+    wing = _wing_back(state, quoted, packet.ingress.vrouter)
     if wing is None or wing.tunnel_in is not packet.tunnel or wing.ingress.zone != packet.ingress.zone:
         return None
     return wing, quoted
+
+
+def _wing_back(state: FlowState, sent: Ipv4Packet, vrouter: str) -> Wing | None:
+    """The wing that takes the replies to a packet which the device sent out of that virtual router."""
+    key = _key_of_reply(sent)
+    table = state.index(vrouter).tables.get(sent.protocol)
+    return table.get(key) if table is not None and key is not None else None
 
 
 def translate_error(packet: Packet, wing: Wing, quoted: Ipv4Packet) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nsemu.flow.packet import ICMP, TCP
+from nsemu.flow.packet import TCP
 from nsemu.flow.rewrite import Rewrite
 from nsemu.flow.session import HALF_OPEN_TIMEOUT, FlowTuple, Session, TcpState, Wing, session_key
 from nsemu.flow.setup import FlowSetup
@@ -28,7 +28,8 @@ def install(state: FlowState, setup: FlowSetup) -> Session | DropReason:
     if session is None:
         session = state.sessions.create(setup.protocol, state.scheduler.now)
         if session is None:
-            _release(state, setup)
+            if setup.lease is not None:
+                setup.lease()
             return DropReason.SESSION_LIMIT
         _begin(state, setup, session)
     else:
@@ -65,28 +66,7 @@ def _begin(state: FlowState, setup: FlowSetup, session: Session) -> None:
     if setup.protocol == TCP:
         session.tcp = TcpState()
         session.timeout = HALF_OPEN_TIMEOUT
-    translated = setup.translated
-    if translated is not None:
-        port = translated[3] if setup.protocol == ICMP else translated[2]
-        session.release = _Release(state, translated[0], setup.protocol, port)
-
-
-class _Release:
-    """Gives the translated port back when the session ends."""
-
-    __slots__ = ("_address", "_port", "_protocol", "_state")
-
-    def __init__(self, state: FlowState, address: int, protocol: int, port: int) -> None:
-        self._state, self._address, self._protocol, self._port = state, address, protocol, port
-
-    def __call__(self) -> None:
-        self._state.ports.release(self._address, self._protocol, self._port)
-
-
-def _release(state: FlowState, setup: FlowSetup) -> None:
-    if setup.translated is not None:
-        port = setup.translated[3] if setup.protocol == ICMP else setup.translated[2]
-        state.ports.release(setup.translated[0], setup.protocol, port)
+    session.release = setup.lease
 
 
 def _forward_wing(state: FlowState, setup: FlowSetup, wing: Wing) -> None:
@@ -148,7 +128,8 @@ class _Way:
 def _reverse_way(state: FlowState, setup: FlowSetup) -> _Way | DropReason:
     """The way back (`reverse-route clear-text prefer`, `tunnel always`; screenos-cli §6.1).
 
-    What came out of a tunnel goes back into one, or the flow is refused: replies never leave in clear.
+    What came out of a tunnel goes back into one, or the flow is refused: replies never leave in clear. The same holds
+    for what came in clear although its source is routed to a tunnel: a forged source must not draw the replies out.
     """
     through = state.paths.get(setup.tunnel_in.identifier) if setup.tunnel_in is not None else None
     if through is not None and through.bound is None:
@@ -160,7 +141,7 @@ def _reverse_way(state: FlowState, setup: FlowSetup) -> _Way | DropReason:
     way = _Way(setup)
     entry = resolution.entry if resolution is not None else None
     egress = state.interfaces.get(entry.interface or "") if entry is not None and not entry.discards else None
-    if through is not None:
+    if through is not None or (egress is not None and egress.is_tunnel):
         return _back_into_tunnel(state, setup, way, egress)
     if entry is not None and egress is not None and not egress.is_tunnel and egress.zone == setup.ingress.zone:
         way.egress, way.next_hop, way.route_id = egress, entry.next_hop(setup.source), entry.id

@@ -103,6 +103,8 @@ def renew(state: FlowState, session: Session, trace: PacketTrace | None) -> Sess
     _carrier_zone(state, setup)
     had_translation = wing.rewrite.after if wing.rewrite is not None else None
     if any(stage(state, setup) is not None for stage in FIRST_PACKET_STAGES) or setup.translated != had_translation:
+        if setup.lease is not None and setup.translated != had_translation:
+            setup.lease()
         state.sessions.remove(session, "Close - OTHER")
         return None
     return session if isinstance(install(state, setup), Session) else None
@@ -115,7 +117,7 @@ def _first_packet(state: FlowState, packet: Packet) -> None:
         trace.hops[-1].path = "first packet"
         trace.add(NoSession(packet.ingress.name))
     owner = state.local_addresses.get(packet.destination)
-    if owner is not None:
+    if owner is not None and not state.mappings.claims(packet.destination, packet.protocol, packet.destination_port):
         if trace is not None:
             trace.add(SelfCheck(packet.ingress.name, for_self=True))
         if packet.protocol == ESP:
@@ -189,6 +191,9 @@ def _carrier_zone(state: FlowState, setup: FlowSetup) -> None:
 def _relay_error(state: FlowState, packet: Packet) -> bool:
     """Pass an ICMP error on along the session of the packet it is about."""
     found = related_wing(state, packet)
+    if found is not None and found[0].session.generation != state.generation:
+        # After a change the session may go another way, or not at all.
+        found = related_wing(state, packet) if renew(state, found[0].session, packet.trace) is not None else None
     if found is None:
         return False
     wing, quoted = found

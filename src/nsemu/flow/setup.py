@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from nsemu.flow.packet import ICMP, TCP, Packet
 from nsemu.flow.session import FlowTuple, Session
 from nsemu.flow.tunnels import TunnelPath
@@ -10,11 +12,15 @@ from nsemu.policy.decision import Decision, Traffic
 from nsemu.runtime.interface import RunInterface
 from nsemu.runtime.trace import PacketTrace, Step
 
+Address = tuple[int, int]
+"""(address, port)."""
+
 
 class FlowSetup:
     """What is known of a new flow, and what the stages decided about it.
 
     `renews` is the session that is looked at again after a configuration or route change; None for a new flow.
+    `new_source` and `new_destination` are (address, port) after translation; `lease` gives the port back.
     `detail` and `subject` explain a drop. `icmp` is (type, code) of an ICMP message that is no echo.
     """
 
@@ -27,7 +33,10 @@ class FlowSetup:
         "from_zone",
         "icmp",
         "ingress",
+        "lease",
         "link_source",
+        "new_destination",
+        "new_source",
         "next_hop",
         "path",
         "protocol",
@@ -39,7 +48,6 @@ class FlowSetup:
         "tcp_flags",
         "to_zone",
         "trace",
-        "translated",
         "tunnel_in",
     )
 
@@ -60,7 +68,9 @@ class FlowSetup:
         self.route_id = 0
         self.decision: Decision | None = None
         self.path: TunnelPath | None = None
-        self.translated: FlowTuple | None = None
+        self.new_source: Address | None = None
+        self.new_destination: Address | None = None
+        self.lease: Callable[[], None] | None = None
         self.detail = ""
         self.subject: tuple[object, ...] = ()
 
@@ -93,6 +103,32 @@ class FlowSetup:
     def flow(self) -> FlowTuple:
         """The addresses as the packet came."""
         return (self.source, self.destination, self.source_port, self.destination_port)
+
+    @property
+    def routed_destination(self) -> int:
+        """The destination that routes are looked up for: behind its mapping, if it has one."""
+        return self.new_destination[0] if self.new_destination is not None else self.destination
+
+    @property
+    def routed_port(self) -> int:
+        """The port that goes with `routed_destination`."""
+        return self.new_destination[1] if self.new_destination is not None else self.destination_port
+
+    def map_destination(self, address: int, port: int) -> None:
+        """Decide another destination."""
+        self.new_destination = (address, port)
+
+    @property
+    def translated(self) -> FlowTuple | None:
+        """The flow as it leaves, None when nothing changes. An ICMP source "port" is the identifier (see `Packet`)."""
+        if self.new_source is None and self.new_destination is None:
+            return None
+        source, source_port = self.new_source or (self.source, self.source_port)
+        destination, port = self.new_destination or (self.destination, self.destination_port)
+        if self.protocol == ICMP:
+            port = self.new_source[1] if self.new_source is not None else self.destination_port
+            source_port = self.source_port
+        return (source, destination, source_port, port)
 
     @property
     def traffic(self) -> Traffic:

@@ -15,6 +15,8 @@ from nsemu.flow.packet import Packet
 from nsemu.flow.session import Session, SessionIndex, SessionTable
 from nsemu.flow.tunnels import TunnelPath
 from nsemu.ipsec.database import SaDatabase
+from nsemu.nat.mappings import Mappings
+from nsemu.nat.pools import SourcePool
 from nsemu.nat.ports import PortTranslator
 from nsemu.policy.services import ServiceTable
 from nsemu.policy.table import PolicyTable
@@ -93,6 +95,9 @@ class FlowState:
         self.policy_paths: dict[int, TunnelPath] = {}
         self.sessions = SessionTable(config.platform.capacity.sessions, upcalls.session_closed)
         self.ports = PortTranslator()
+        self.pools: dict[int, SourcePool] = {}
+        self.mappings = Mappings()
+        self.proxies: dict[str, tuple[tuple[int, int], ...]] = {}
         self.reassembly = Reassembly()
         self.udp_handlers: dict[int, UdpHandler] = {}
         self.echo_handlers: list[EchoHandler] = []
@@ -108,8 +113,12 @@ class FlowState:
         return found
 
     def owns(self, interface: RunInterface, address: int) -> bool:
-        """Whether the device answers ARP for `address` on `interface`."""
-        return address != 0 and (address in {interface.address, interface.manage_ip})
+        """Whether the device answers ARP for `address` on `interface`: its own, and those it translates."""
+        if address == 0:
+            return False
+        if address in {interface.address, interface.manage_ip}:
+            return True
+        return any(low <= address <= high for low, high in self.proxies.get(interface.name, ()))
 
     def zone_id(self, zone: str) -> int:
         """The number of a zone."""

@@ -149,6 +149,16 @@ class SourceTranslation(Step):
 
 
 @dataclass(frozen=True, slots=True)
+class DestinationTranslation(Step):
+    """The destination was translated: by a MIP, a VIP or the policy (`kind`)."""
+
+    kind: str
+    before: tuple[int, int]
+    after: tuple[int, int]
+    subject: Subject = ()
+
+
+@dataclass(frozen=True, slots=True)
 class TunnelSelect(Step):
     """A VPN tunnel was chosen."""
 

@@ -6,13 +6,16 @@ as long as those records are the same.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from nsemu.config.address import PREDEFINED_ADDRESSES, Address, AddressGroup, AddressKey
 from nsemu.config.service import Service, ServiceEntry, ServiceGroup
 from nsemu.policy.ranges import Range, complement, merge
-from nsemu.wire.address import BROADCAST_ADDRESS, Prefix
+from nsemu.wire.address import BROADCAST_ADDRESS, AddressError, Prefix, parse_ipv4, parse_mask
+
+_MAPPED: Final = re.compile(r"(?:MIP|VIP)\(([0-9.]+)(?:/([0-9.]+))?\)")
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -113,6 +116,8 @@ class Book:
                 ranges += self._collect(zone, group.members, seen)
             elif name in PREDEFINED_ADDRESSES:
                 ranges.append(_range(PREDEFINED_ADDRESSES[name]))
+            else:
+                ranges += mapped_range(name)
         return ranges
 
     def _ranges(self, address: Address) -> list[Range]:
@@ -141,6 +146,18 @@ class Book:
         record = table.get(key)
         self._used[kind, key] = record
         return record
+
+
+def mapped_range(name: str) -> list[Range]:
+    """The addresses of `MIP(1.1.1.5)`, `MIP(1.1.1.0/24)`, `VIP(1.1.1.10)`; none for another name."""
+    match = _MAPPED.fullmatch(name)
+    if match is None:
+        return []
+    try:
+        prefix = Prefix(parse_ipv4(match[1]), parse_mask(match[2] or "32")).network
+    except AddressError:
+        return []
+    return [_range(prefix)]
 
 
 def _tables(names: Names) -> dict[str, Mapping[Any, object]]:

@@ -76,6 +76,11 @@ class PolicyTable:
             run = self._runs[number] = PolicyRun(policy)
         return run
 
+    def first_destination(self, policy: Policy) -> int:
+        """The lowest address of a policy's destination: where a `nat dst` range begins to be counted."""
+        ranges = Book(self._config, self._resolve).addresses(policy.to_zone, policy.destinations)
+        return ranges[0][0] if ranges else 0
+
     def _default(self, from_zone: str, to_zone: str) -> Decision:
         if from_zone == to_zone:
             zone = self._config.zones.get(from_zone)

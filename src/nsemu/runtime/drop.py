@@ -91,6 +91,9 @@ class DropReason(Enum):
         "Clear text where a tunnel is due, or a spoofed source.",
     )
     NO_PORT = Disposition("no dip", "no port left for address translation", "All ports of the address are in use.")
+    NO_MAPPING = Disposition(
+        "no map", "destination has no counterpart in the translated range", "Make the range as large as the destination."
+    )
     NO_TUNNEL = Disposition(
         "no nsp-tunnel", "tunnel interface has no VPN", "Bind one: set vpn NAME bind interface tunnel.N."
     )

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from typing import Final
 
 from nsemu.flow.setup import FlowSetup
+from nsemu.flow.stages.destination_nat import destination_nat
+from nsemu.flow.stages.mapping import mapping
 from nsemu.flow.stages.policy import policy
 from nsemu.flow.stages.route import route
 from nsemu.flow.stages.source_nat import source_nat
@@ -19,4 +21,12 @@ from nsemu.runtime.drop import DropReason
 
 Stage = Callable[[FlowState, FlowSetup], DropReason | None]
 
-FIRST_PACKET_STAGES: Final[tuple[Stage, ...]] = (syn_check, route, policy, source_nat, tunnel)
+FIRST_PACKET_STAGES: Final[tuple[Stage, ...]] = (
+    syn_check,
+    mapping,
+    route,
+    policy,
+    destination_nat,
+    source_nat,
+    tunnel,
+)

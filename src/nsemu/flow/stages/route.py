@@ -14,13 +14,14 @@ from nsemu.wire.address import format_ipv4
 def route(state: FlowState, setup: FlowSetup) -> DropReason | None:
     """Decide egress interface, next hop and destination zone."""
     vrouter = setup.ingress.vrouter
-    resolution = resolve(state.routes, vrouter, setup.destination)
+    destination = setup.routed_destination
+    resolution = resolve(state.routes, vrouter, destination)
     if setup.trace is not None:
-        setup.add(lookup_step(state, setup.ingress.name, (setup.source, setup.destination), vrouter))
+        setup.add(lookup_step(state, setup.ingress.name, (setup.source, destination), vrouter))
     if resolution is None:
-        failure = why_unresolved(state.routes, vrouter, setup.destination)
+        failure = why_unresolved(state.routes, vrouter, destination)
         where = failure.vrouter if failure is not None else vrouter
-        setup.detail = f"{format_ipv4(setup.destination)} in {where}"
+        setup.detail = f"{format_ipv4(destination)} in {where}"
         if failure is not None and failure.failure is RoutingFailure.LOOP:
             return DropReason.ROUTE_LOOP
         return DropReason.NO_ROUTE
@@ -32,7 +33,7 @@ def route(state: FlowState, setup: FlowSetup) -> DropReason | None:
         return DropReason.NULL_ROUTE
     egress = state.interfaces[entry.interface or ""]
     setup.egress = egress
-    setup.next_hop = entry.next_hop(setup.destination)
+    setup.next_hop = entry.next_hop(destination)
     setup.to_zone = egress.zone
     return None
 

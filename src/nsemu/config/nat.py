@@ -1,0 +1,96 @@
+"""Address translation as configured: DIP pools, MIPs, VIPs, and what a policy asks for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nsemu.wire.address import Prefix
+
+FIRST_DIP_ID = 4
+"""Lower numbers are the device's own; 2 is the address of the egress interface."""
+
+LAST_DIP_ID = 1023
+
+MipKey = tuple[str, int]
+"""(interface, mapped address)."""
+
+VipKey = tuple[str, int, int]
+"""(interface, virtual address, virtual port)."""
+
+
+@dataclass(frozen=True, slots=True)
+class DipPool:
+    """`set interface I dip ID LOW HIGH …`: source addresses for policies with `nat src dip-id ID`.
+
+    `fixed_port` keeps the source port. `shift_from` maps that address to LOW, the next to the one after it, and so on.
+    `extended` is the subnet of a pool that is not in the interface's (`ext ip`), with the address the interface takes
+    there.
+    """
+
+    id: int
+    interface: str
+    low: int
+    high: int
+    fixed_port: bool = False
+    shift_from: int | None = None
+    extended: Prefix | None = None
+
+    @property
+    def size(self) -> int:
+        """How many addresses it holds."""
+        return self.high - self.low + 1
+
+    def __contains__(self, address: int) -> bool:
+        return self.low <= address <= self.high
+
+
+@dataclass(frozen=True, slots=True)
+class Mip:
+    """`set interface I mip ADDRESS host HOST netmask M vr VR`: one to one, both directions.
+
+    `length` is the mask: with less than 32 a whole subnet is mapped, host part kept.
+    """
+
+    interface: str
+    address: int
+    host: int
+    length: int = 32
+    vrouter: str = "trust-vr"
+
+    def maps(self, address: int) -> int | None:
+        """The host behind a mapped address; None for another address."""
+        return _shifted(address, self.address, self.host, self.length)
+
+    def maps_back(self, address: int) -> int | None:
+        """The mapped address of a host; None for another host."""
+        return _shifted(address, self.host, self.address, self.length)
+
+
+@dataclass(frozen=True, slots=True)
+class Vip:
+    """`set interface I vip ADDRESS [+] PORT SERVICE HOST`: one port of a virtual address leads to a server.
+
+    `address` 0 means the interface's own. `service` gives the port at the server.
+    """
+
+    interface: str
+    address: int
+    port: int
+    service: str
+    host: int
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationNat:
+    """`nat dst ip LOW [HIGH | port PORT]` of a policy. With `high`, the original range is shifted onto LOW to HIGH."""
+
+    low: int
+    high: int | None = None
+    port: int | None = None
+
+
+def _shifted(address: int, base: int, other: int, length: int) -> int | None:
+    hosts = 0xFFFFFFFF >> length if length < 32 else 0
+    if (address ^ base) & ~hosts & 0xFFFFFFFF:
+        return None
+    return (other & ~hosts & 0xFFFFFFFF) | (address & hosts)

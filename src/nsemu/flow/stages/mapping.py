@@ -1,0 +1,36 @@
+"""Address mapping: MIP and VIP destinations are translated before the route lookup (B151, B148)."""
+
+from __future__ import annotations
+
+from nsemu.flow.packet import TCP, UDP
+from nsemu.flow.setup import FlowSetup
+from nsemu.flow.state import FlowState
+from nsemu.flow.steps import DestinationTranslation
+from nsemu.runtime.drop import DropReason
+
+
+def mapping(state: FlowState, setup: FlowSetup) -> DropReason | None:
+    """Decide the host behind a mapped destination."""
+    mappings = state.mappings
+    if mappings.empty:
+        return None
+    found = mappings.mip(setup.destination)
+    if found is not None:
+        mip, host = found
+        setup.map_destination(host, setup.destination_port)
+        _explain(setup, "MIP", ("mip", mip.interface, mip.address))
+        return None
+    if setup.protocol in {TCP, UDP}:
+        server = mappings.vip(setup.destination, setup.destination_port)
+        if server is not None:
+            vip, port = server
+            setup.map_destination(vip.host, port)
+            _explain(setup, "VIP", ("vip", vip.interface, vip.address, vip.port))
+    return None
+
+
+def _explain(setup: FlowSetup, kind: str, subject: tuple[object, ...]) -> None:
+    if setup.trace is not None:
+        before = (setup.destination, setup.destination_port)
+        after = (setup.routed_destination, setup.routed_port)
+        setup.add(DestinationTranslation(kind, before, after, subject))
