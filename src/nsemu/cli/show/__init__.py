@@ -1,1 +1,56 @@
-"""The `get` commands: live state in ScreenOS layouts."""
+"""`get …`, one file a noun. `GET` is what may follow the word."""
+
+from nsemu.cli.grammar.nodes import Node
+from nsemu.cli.show import (
+    address,
+    arp,
+    config,
+    counter,
+    debug,
+    event,
+    flow,
+    group,
+    ike,
+    interface,
+    log,
+    policy,
+    route,
+    sa,
+    service,
+    session,
+    system,
+    tech_support,
+    vpn,
+    zone,
+)
+
+_NODES: tuple[Node, ...] = (
+    address.ADDRESS,
+    system.ADMIN,
+    arp.ARP,
+    system.CLOCK,
+    config.CONFIG,
+    system.CONSOLE,
+    counter.COUNTER,
+    debug.DBUF,
+    debug.DEBUG,
+    system.DOMAIN,
+    event.EVENT,
+    debug.FFILTER,
+    flow.FLOW,
+    group.GROUP,
+    system.HOSTNAME,
+    ike.IKE,
+    interface.INTERFACE_NODE,
+    log.LOG,
+    policy.POLICY,
+    route.ROUTE,
+    sa.SA,
+    service.SERVICE_NODE,
+    session.SESSION,
+    system.SYSTEM,
+    route.VROUTER_NODE,
+    vpn.VPN_NODE,
+    zone.ZONE_NODE,
+)
+GET: tuple[Node, ...] = (*_NODES, tech_support.tech_support(*_NODES))

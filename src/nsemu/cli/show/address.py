@@ -56,7 +56,6 @@ def _address_row(address: Address) -> str:
 
 
 def _row(name: str, prefix: Prefix | None, fqdn: str, flag: str, comment: str) -> str:
-    # screenos-cli §1.12: the predefined dial-up address shows an all-ones mask like any host.
     where = format_ipv4(prefix.address) if prefix is not None else fqdn
     mask = format_ipv4(prefix.mask) if prefix is not None else ""
     return f"{cut(name, 20)} {cut(where, 15)} {mask:<15} {flag:>4}  {comment}".rstrip()
@@ -115,29 +114,14 @@ def _group_detail(group: AddressGroup) -> Iterator[str]:
     yield " Members: " + " ".join(f'"{member}"' for member in group.members)
 
 
-ADDRESS = keyword(
-    "address",
-    "show address book",
-    choice(
-        Command(_all),
-        argument(
-            "zone",
-            ZONE,
-            "zone name",
-            choice(
-                Command(_zone),
-                keyword("name", "show one address", argument("name", ZONE_ADDRESS, "address name", Command(_one))),
-                keyword(
-                    "group",
-                    "show address groups",
-                    _zone_groups := choice(
-                        Command(_groups), argument("name", ZONE_ADDRESS, "address group name", Command(_one_group))
-                    ),
-                ),
-            ),
-        ),
-    ),
+_GROUPS_OF_ZONE = choice(Command(_groups), argument("name", ZONE_ADDRESS, "address group name", Command(_one_group)))
+_IN_ZONE = choice(
+    Command(_zone),
+    keyword("name", "show one address", argument("name", ZONE_ADDRESS, "address name", Command(_one))),
+    keyword("group", "show address groups", _GROUPS_OF_ZONE),
 )
+
+ADDRESS = keyword("address", "show address book", choice(Command(_all), argument("zone", ZONE, "zone name", _IN_ZONE)))
 ADDRESS_GROUP: Node = keyword(
-    "address", "show address groups", choice(Command(_groups), argument("zone", ZONE, "zone name", _zone_groups))
+    "address", "show address groups", choice(Command(_groups), argument("zone", ZONE, "zone name", _GROUPS_OF_ZONE))
 )

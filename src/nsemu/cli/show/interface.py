@@ -53,7 +53,7 @@ def _table_address(view: InterfaceView) -> str:
 def _table_mac(view: InterfaceView) -> str:
     if view.lender is not None:
         return view.lender
-    return format_mac_dotted(view.mac) if view.mac is not None and view.zone_bound else "N/A"
+    return format_mac_dotted(view.mac) if view.mac is not None else "N/A"
 
 
 def _one(context: Context, arguments: Arguments) -> str:

@@ -55,11 +55,12 @@ def _rows(service: Service) -> Iterator[str]:
     """The first entry of a predefined service, as devices list them; all entries of the admin's own."""
     entries = service.entries[:1] if service.predefined else service.entries
     for place, entry in enumerate(entries):
-        name = service.name if place == 0 else ""
-        end = (
-            f"{service.category:<12}{_timeout(service, entry):>9}    {_kind(service.predefined)} " if not place else ""
-        )
-        yield f"{cut(name, 24)} {entry.protocol:>5}{_port(entry):>12} {end}".rstrip(" " if place else "")
+        match = f"{entry.protocol:>5}{_port(entry):>12}"
+        if place:
+            yield f"{'':24} {match}"
+        else:
+            end = f"{service.category:<12}{_timeout(service, entry):>9}    {_kind(service.predefined)} "
+            yield f"{cut(service.name, 24)} {match} {end}"
 
 
 def _port(entry: ServiceEntry) -> str:

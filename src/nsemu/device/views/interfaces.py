@@ -10,7 +10,7 @@ from nsemu.config.interface import Interface, InterfaceKind, InterfaceMode, Mana
 from nsemu.config.zone import Zone, ZoneKind
 from nsemu.device.device import Device
 from nsemu.device.views.system import local_date
-from nsemu.runtime.interface import RunInterface
+from nsemu.runtime.interface import RunInterface, abbreviate
 from nsemu.wire.address import Prefix
 
 _KIND_ORDER = {
@@ -186,3 +186,8 @@ def _zone(device: Device, zone: Zone) -> ZoneView:
     own = [name for name in names if name != "null"]
     default = _FIXED_DEFAULTS.get(zone.name) or (own[0] if own else "null")
     return ZoneView(zone, names, default)
+
+
+def short_name(name: str) -> str:
+    """The name of an interface as tables abbreviate it: `ethernet0/0` → `eth0/0`."""
+    return abbreviate(name)

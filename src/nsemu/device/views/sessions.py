@@ -131,7 +131,8 @@ def _turned(flow: FlowTuple) -> FlowTuple:
 def _side(arriving: Wing, leaving: Wing, flow: FlowTuple, link_source: bytes) -> SideView:
     """The side on which `arriving` comes in and `leaving` goes out."""
     tunnel = arriving.tunnel_in
-    mac = leaving.neighbor.mac if leaving.neighbor is not None else link_source
+    known = leaving.neighbor.mac if leaving.neighbor is not None else ZERO_MAC
+    mac = link_source if known == ZERO_MAC else known
     return SideView(
         arriving.ingress.name,
         arriving.ingress.number,

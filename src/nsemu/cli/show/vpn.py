@@ -1,0 +1,60 @@
+"""`get vpn …` (screenos-cli §1.10; the layout is unverified, see docs/fidelity.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nsemu.cli.context import Context
+from nsemu.cli.grammar import Arguments, Command, argument, choice, keyword
+from nsemu.cli.settings.checks import require
+from nsemu.cli.show.layout import cut, lines, yes_no
+from nsemu.cli.types import VPN
+from nsemu.config.device import DeviceConfig
+from nsemu.config.vpn import Vpn
+from nsemu.device.tunnels import phase2_proposals
+from nsemu.device.views.interfaces import short_name
+
+
+def _all(context: Context, _arguments: Arguments) -> str:
+    config = context.device.config
+    return lines(*_table(config, list(config.vpns.values())))
+
+
+def _one(context: Context, arguments: Arguments) -> str:
+    config = context.device.config
+    return lines(*_table(config, [require(config.vpns, arguments["vpn"], "vpn")]))
+
+
+def _table(config: DeviceConfig, vpns: list[Vpn]) -> Iterator[str]:
+    yield "Name            Gateway         Mode RPlay 1st Proposal         Monitor Use Cnt Interface"
+    yield "--------------- --------------- ---- ----- -------------------- ------- ------- ---------------"
+    for vpn in vpns:
+        yield from _rows(config, vpn)
+    yield f"Total Auto VPN: {len(vpns)}"
+    yield "Total Pure Transport Mode IPSEC VPN: 0"
+
+
+def _rows(config: DeviceConfig, vpn: Vpn) -> Iterator[str]:
+    proposals = [proposal.name for proposal in phase2_proposals(config, vpn)]
+    users = sum(policy.vpn == vpn.name for policy in config.policies.values())
+    gateway = config.gateways.get(vpn.gateway)
+    outgoing = short_name(gateway.outgoing_interface) if gateway is not None else "n/a"
+    first = cut(proposals[0] if proposals else "", 20)
+    yield (
+        f"{cut(vpn.name, 15)} {cut(vpn.gateway, 15)} tunl {yes_no(vpn.replay):<5} {first} "
+        f"{'off':<7} {users:>7} {cut(outgoing, 15).rstrip()}"
+    )
+    yield f"  all proposals: {' '.join(proposals)}"
+    yield f"  peer gateway = {vpn.gateway}"
+    yield f"  outgoing interface <{outgoing}>"
+    if vpn.bind_interface is not None:
+        yield f"  bound tunnel interface: {vpn.bind_interface}"
+    if vpn.bind_zone is not None:
+        yield f"  bound tunnel zone: {vpn.bind_zone}"
+    if vpn.proxy_id is not None:
+        proxy = vpn.proxy_id
+        yield f"  proxy id: local {proxy.local}, remote {proxy.remote}, service {proxy.service}"
+    yield f"  idletime = {vpn.idle_time}, DF-bit = {vpn.df_bit}"
+
+
+VPN_NODE = keyword("vpn", "show VPN info", choice(Command(_all), argument("vpn", VPN, "VPN name", Command(_one))))
