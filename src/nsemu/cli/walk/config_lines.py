@@ -1,0 +1,132 @@
+"""From the object that decided to the line of `get config` that says so.
+
+The words come from the same declarations that print the configuration. What is a factory default has no line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from nsemu.cli.grammar.nodes import Arguments, Node, Setting
+from nsemu.cli.grammar.printer import command_line
+from nsemu.cli.settings import LAYOUT, TREE, flow, interface, policy, vpn, vrouter, zone
+from nsemu.cli.settings.layout import Block, Each, Item
+from nsemu.config.device import DeviceConfig
+
+Subject = tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigLine:
+    """A line, and the line that enters the context it stands in, "" at the top level."""
+
+    text: str
+    context: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.context} / {self.text}" if self.context else self.text
+
+
+Wanted = Callable[[Arguments], bool]
+
+
+def _named(argument: str, value: object) -> Wanted:
+    return lambda arguments: arguments.get(argument) == value
+
+
+def _route_is(subject: Subject) -> Wanted:
+    key: Any = subject[2]
+    wanted = {
+        "vrouter": subject[1],
+        "prefix": key.prefix,
+        "interface": key.interface,
+        "gateway": key.gateway,
+        "next_vrouter": key.next_vrouter,
+    }
+    return lambda arguments: all(arguments.get(name) == value for name, value in wanted.items())
+
+
+def _any(_arguments: Arguments) -> bool:
+    return True
+
+
+_INTERFACE_SETTINGS: Final[dict[str, tuple[Setting, ...]]] = {
+    "source-translation": (interface.INTERFACE_MODE,),
+    "route-lookup": (interface.INTERFACE_IP,),
+    "NULL_ZONE": (interface.INTERFACE_ZONE,),
+    "NOT_FOR_SELF": (interface.INTERFACE_MANAGE, interface.INTERFACE_MANAGEABLE),
+    "NO_TUNNEL": (interface.INTERFACE_ZONE,),
+    "LINK_DOWN": (interface.INTERFACE_LINK_DOWN,),
+}
+"""Which lines of an interface decide, by type of step or name of drop reason."""
+
+_FLOW_SETTINGS: Final = {"tcp-syn-check": flow.SYN_CHECK, "tcp-syn-check-in-tunnel": flow.SYN_CHECK_IN_TUNNEL}
+
+
+def deciding_lines(config: DeviceConfig, subject: Subject, purpose: str) -> list[ConfigLine]:
+    """The lines about `subject` that mattered for `purpose` (a type of step or the name of a drop reason)."""
+    settings, wanted = _criteria(subject, purpose)
+    return list(_search(config, settings, wanted))
+
+
+def is_default(subject: Subject) -> bool:
+    """Whether something without a line can have decided: what the factory has set."""
+    return bool(subject) and subject[0] in {"zone", "flow", "default-policy"}
+
+
+def _criteria(subject: Subject, purpose: str) -> tuple[tuple[Setting, ...], Wanted]:
+    kind = subject[0] if subject else ""
+    if kind == "policy":
+        return (policy.POLICY,), _named("id", subject[1])
+    if kind == "route":
+        return (vrouter.ROUTE,), _route_is(subject)
+    if kind == "interface":
+        return _INTERFACE_SETTINGS.get(purpose, (interface.INTERFACE_IP,)), _named("interface", subject[1])
+    if kind == "zone":
+        return (zone.ZONE_BLOCK,), _named("zone", subject[1])
+    if kind == "vpn":
+        return (vpn.VPN, vpn.VPN_BIND), _named("vpn", subject[1])
+    if kind == "flow":
+        return (_FLOW_SETTINGS[str(subject[1])],), _any
+    if kind == "default-policy":
+        return (policy.DEFAULT_PERMIT_ALL,), _any
+    return (), _any
+
+
+def _search(config: DeviceConfig, settings: tuple[Setting, ...], wanted: Wanted) -> Iterator[ConfigLine]:
+    for write, context, arguments in _rows(config, settings, TREE, LAYOUT, _Place({}, "")):
+        if wanted(arguments):
+            yield ConfigLine(write(), context)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    scope: Arguments
+    context: str
+
+
+def _rows(
+    config: DeviceConfig, settings: tuple[Setting, ...], tree: Node, items: Iterable[Item], place: _Place
+) -> Iterator[tuple[Callable[[], str], str, Arguments]]:
+    """The rows of some settings: how to write each, its context, its arguments."""
+    for item in items:
+        if isinstance(item, Each):
+            for inner in item.scopes(config):
+                yield from _rows(config, settings, tree, item.items, _Place(inner, place.context))
+        elif isinstance(item, Block):
+            if any(setting in item.items for setting in settings):
+                enter = f"set {command_line(tree, item.enter, place.scope)}"
+                yield from _rows(config, settings, item.inside, item.items, _Place(place.scope, enter))
+        elif item in settings:
+            for row in item.rows(config, place.scope):
+                yield _writer(tree, item, row.arguments, row.unset), place.context, row.arguments
+
+
+def _writer(tree: Node, setting: Setting, arguments: Arguments, unset: bool) -> Callable[[], str]:
+    def write() -> str:
+        head = "unset" if unset else "set"
+        return f"{head} {command_line(tree, setting, arguments, unset=unset)}".rstrip()
+
+    return write
