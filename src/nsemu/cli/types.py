@@ -77,7 +77,8 @@ def _address(zone: str) -> ReferenceType:
     return ReferenceType(resolve, names)
 
 
-def _exact(_scope: Scope, text: str) -> str:
+def exact(_scope: Scope, text: str) -> str:
+    """A name that means itself: case-sensitive, as most are (B007)."""
     return text
 
 
@@ -94,13 +95,15 @@ SERVICE = ReferenceType(
     lambda scope: [*scope.config.services, *scope.config.service_groups],
 )
 ZONE_ADDRESS, FROM_ADDRESS, TO_ADDRESS = _address("zone"), _address("from"), _address("to")
-GATEWAY = ReferenceType(_exact, lambda scope: scope.config.gateways)
-VPN = ReferenceType(_exact, lambda scope: scope.config.vpns)
+GATEWAY = ReferenceType(exact, lambda scope: scope.config.gateways)
+VPN = ReferenceType(exact, lambda scope: scope.config.vpns)
 P1_PROPOSAL = ReferenceType(
     lambda scope, text: references.resolve_p1_proposal(scope.config, text), lambda scope: scope.config.p1_proposals
 )
 P2_PROPOSAL = ReferenceType(
     lambda scope, text: references.resolve_p2_proposal(scope.config, text), lambda scope: scope.config.p2_proposals
 )
+OWN_P1_PROPOSAL = ReferenceType(exact, lambda scope: scope.config.p1_proposals)
+OWN_P2_PROPOSAL = ReferenceType(exact, lambda scope: scope.config.p2_proposals)
 POLICY_ID = NumberType(1, 65535)
 PORT = NumberType(0, 65535)

@@ -14,10 +14,8 @@ from nsemu.config.editor import Editor
 from nsemu.config.errors import ConfigError, DuplicateError
 from nsemu.config.ike import IkeGateway, IkeSettings, Phase1Proposal, Phase2Proposal, SecurityLevel
 from nsemu.config.interface import Interface, InterfaceKind
-from nsemu.config.predefined import PHASE1_SETS
+from nsemu.config.predefined import PHASE1_SETS, PREDEFINED_PHASE1, PREDEFINED_PHASE2
 from nsemu.config.references import (
-    resolve_p1_proposal,
-    resolve_p2_proposal,
     users_of_gateway,
     users_of_p1_proposal,
     users_of_p2_proposal,
@@ -50,9 +48,8 @@ def _lifetime(arguments: Arguments, default: int) -> int:
 
 def _set_p1(editor: Editor, arguments: Arguments) -> None:
     name = arguments["name"]
-    known = resolve_p1_proposal(editor, name)
-    if known is not None and editor.p1_proposals[known].predefined:
-        raise DuplicateError(f"p1-proposal {known} is predefined")
+    if name in PREDEFINED_PHASE1:
+        raise DuplicateError(f"p1-proposal {name} is predefined")
     method = arguments["method"]
     old = editor.p1_proposals.get(name)
     if old is not None and old.method is not method:
@@ -101,14 +98,14 @@ def _p1_rows(config: DeviceConfig, _scope: Arguments) -> Iterator[Row]:
 
 def _set_p2(editor: Editor, arguments: Arguments) -> None:
     name = arguments["name"]
-    known = resolve_p2_proposal(editor, name)
-    if known is not None and editor.p2_proposals[known].predefined:
-        raise DuplicateError(f"p2-proposal {known} is predefined")
+    if name in PREDEFINED_PHASE2:
+        raise DuplicateError(f"p2-proposal {name} is predefined")
     if name not in editor.p2_proposals:
         own = sum(not proposal.predefined for proposal in editor.p2_proposals.values())
         check_capacity(range(own), MOST_PROPOSALS, "p2-proposals")
     encryption = arguments.get("encryption", Encryption.NULL)
-    if arguments["protocol"] is IpsecProtocol.ESP and encryption is arguments["hash"] is Integrity.NULL:
+    # RFC 4303 §3.2: not both may be NULL.
+    if encryption is Encryption.NULL and arguments["hash"] is Integrity.NULL:
         raise ConfigError(f"p2-proposal {name} neither encrypts nor authenticates")
     editor.p2_proposals.put(
         name,

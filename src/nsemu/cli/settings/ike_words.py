@@ -89,7 +89,7 @@ _LIFESIZE = optional(
 _P1 = keyword(
     "p1-proposal",
     "IKE phase 1 proposal",
-    argument("name", types.P1_PROPOSAL, "proposal name"),
+    argument("name", types.OWN_P1_PROPOSAL, "proposal name"),
     when_set(
         _words("method", _METHODS),
         choice(*_groups("group")),
@@ -103,7 +103,7 @@ _P1 = keyword(
 _P2 = keyword(
     "p2-proposal",
     "IKE phase 2 proposal",
-    argument("name", types.P2_PROPOSAL, "proposal name"),
+    argument("name", types.OWN_P2_PROPOSAL, "proposal name"),
     when_set(
         choice(flag("no-pfs", "no perfect forward secrecy"), *_groups("pfs")),
         choice(

@@ -27,7 +27,7 @@ from nsemu.cli.grammar.nodes import Node
 from nsemu.cli.grammar.types import ReferenceType
 from nsemu.cli.settings.checks import check_capacity, refuse_if_used, require, require_service
 from nsemu.cli.settings.order import members_first
-from nsemu.cli.types import SERVICE
+from nsemu.cli.types import SERVICE, exact
 from nsemu.config.device import DeviceConfig
 from nsemu.config.editor import Editor
 from nsemu.config.errors import CapacityError, ConfigError, DuplicateError, NotFoundError
@@ -45,12 +45,16 @@ _MINUTE = 60
 
 
 def _check_name(editor: Editor, name: str) -> None:
-    known = resolve_service(editor, name)
-    if known is None:
-        return
-    record = editor.services.get(known) or editor.service_groups[known]
-    if record.predefined:
-        raise DuplicateError(f"service {known} is predefined")
+    """Names are case-sensitive (B007): the book's own service "ident" is not the predefined IDENT."""
+    for table in (editor.services, editor.service_groups):
+        if name in table and table[name].predefined:
+            raise DuplicateError(f"service {name} is predefined")
+
+
+def _known(editor: Editor, arguments: Arguments) -> Service:
+    """The service that a name means, a predefined one in any case. Raises NotFoundError."""
+    name: str = arguments["service"]
+    return require(editor.services, resolve_service(editor, name) or name, "service")
 
 
 def _entry(arguments: Arguments) -> ServiceEntry:
@@ -123,12 +127,12 @@ def _entry_rows(config: DeviceConfig, scope: Arguments) -> Iterator[Row]:
 
 
 def _set_timeout(editor: Editor, arguments: Arguments) -> None:
-    service = require(editor.services, arguments["service"], "service")
+    service = _known(editor, arguments)
     editor.services.put(service.name, replace(service, timeout=_timeout(arguments)))
 
 
 def _unset_timeout(editor: Editor, arguments: Arguments) -> None:
-    service = require(editor.services, arguments["service"], "service")
+    service = _known(editor, arguments)
     default = PREDEFINED_SERVICES[service.name].timeout if service.predefined else None
     editor.services.put(service.name, replace(service, timeout=default))
 
@@ -241,9 +245,8 @@ _MATCH = choice(
     sequence(flag("icmp", "ICMP", "protocol", ICMP), _ICMP_OPTIONS),
     argument("protocol", NumberType(1, 255), "IP protocol number", _PORT_OPTIONS),
 )
-_GROUP_NAME = ReferenceType(
-    lambda scope, text: resolve_service(scope.config, text), lambda scope: scope.config.service_groups
-)
+_SERVICE_NAME = ReferenceType(exact, lambda scope: scope.config.services)
+_GROUP_NAME = ReferenceType(exact, lambda scope: scope.config.service_groups)
 _COMMENT = TextType(64, quoted=True)
 
 NODES = (
@@ -252,7 +255,7 @@ NODES = (
         "service",
         argument(
             "service",
-            SERVICE,
+            _SERVICE_NAME,
             "service name",
             choice(
                 when_unset(SERVICE_OBJECT),

@@ -174,22 +174,25 @@ def _covers(wanted: RouteKey, key: RouteKey) -> bool:
     )
 
 
+def route_row(route: StaticRoute) -> Row:
+    """The arguments that write a route."""
+    key = route.key
+    row = {
+        "vrouter": key.vrouter,
+        "prefix": key.prefix,
+        "interface": key.interface,
+        "gateway": key.gateway,
+        "next_vrouter": key.next_vrouter,
+        "preference": route.preference if route.preference != STATIC_PREFERENCE else None,
+        "metric": route.metric if route.metric != STATIC_METRIC else None,
+        "permanent": route.permanent,
+        "description": route.description or None,
+    }
+    return Row({name: value for name, value in row.items() if value is not None})
+
+
 def _route_rows(config: DeviceConfig, scope: Arguments) -> Iterator[Row]:
-    for key, route in config.routes.items():
-        if key.vrouter != scope["vrouter"]:
-            continue
-        row = {
-            "vrouter": key.vrouter,
-            "prefix": key.prefix,
-            "interface": key.interface,
-            "gateway": key.gateway,
-            "next_vrouter": key.next_vrouter,
-            "preference": route.preference if route.preference != STATIC_PREFERENCE else None,
-            "metric": route.metric if route.metric != STATIC_METRIC else None,
-            "permanent": route.permanent,
-            "description": route.description or None,
-        }
-        yield Row({name: value for name, value in row.items() if value is not None})
+    return (route_row(route) for key, route in config.routes.items() if key.vrouter == scope["vrouter"])
 
 
 def vrouter_scopes(config: DeviceConfig) -> Iterable[Arguments]:
