@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from nsemu.cli.settings.configuration import configuration_text, load_configuration
-from nsemu.cli.settings.subject import subject_lines
 from nsemu.config.algorithms import DhGroup, Encryption, ExchangeMode, Integrity, IpsecProtocol
 from nsemu.config.device import DeviceConfig, factory_configuration
 from nsemu.config.editor import Editor
@@ -489,28 +488,6 @@ def test_capacity_is_the_platform_s() -> None:
     config, errors = load(lines, small)
     assert len(config.vrouters) == small.platform.capacity.vrouters
     assert errors[0] == "no more virtual routers (this platform holds 8)"
-
-
-def test_lines_behind_a_decision() -> None:
-    config = good(HUB + "set zone dmz block\nset policy id 3 from trust to dmz any any any deny")
-    assert subject_lines(config, ("policy", 3)) == ['set policy id 3 from "Trust" to "DMZ"  "Any" "Any" "ANY" deny']
-    key = RouteKey("untrust-vr", Prefix.parse("10.2.2.0/24"), "tunnel.1")
-    assert subject_lines(config, ("route", "untrust-vr", key)) == [
-        'set vrouter "untrust-vr" route 10.2.2.0/24 interface tunnel.1'
-    ]
-    assert subject_lines(config, ("vpn", "VPN2")) == [
-        'set vpn "VPN2" gateway "Big Paris" no-replay tunnel idletime 0 sec-level compatible',
-        'set vpn "VPN2" bind interface tunnel.2',
-    ]
-    assert subject_lines(config, ("zone", "Untrust")) == ['unset zone "Untrust" block']
-    assert subject_lines(config, ("flow", "tcp-syn-check")) == ["set flow tcp-syn-check"]
-    assert subject_lines(config, ("default-policy",)) == ["unset policy default-permit-all"]
-    assert subject_lines(config, ("interface", "tunnel.1")) == [
-        'set interface "tunnel.1" zone "Untrust"',
-        "set interface tunnel.1 ip unnumbered interface ethernet3",
-    ]
-    assert subject_lines(config, ()) == []
-    assert subject_lines(config, ("policy", 99)) == []
 
 
 def test_comments_and_empty_lines_are_skipped_and_lines_counted() -> None:
