@@ -15,6 +15,7 @@ from nsemu.config.policy import PolicyAction
 from nsemu.config.service import NEVER, ServiceEntry
 from nsemu.config.vrouter import RouteKey
 from nsemu.wire.address import Prefix, parse_ipv4
+from support.cli_console import Session
 
 
 def load(text: str, base: DeviceConfig | None = None) -> tuple[DeviceConfig, list[str]]:
@@ -498,3 +499,18 @@ def test_comments_and_empty_lines_are_skipped_and_lines_counted() -> None:
         "line 5: exit outside a context in 'exit'",
     ]
     assert editor.finish().system.hostname == "x"
+
+
+def test_the_console_says_which_settings_have_no_effect() -> None:
+    """A command that the emulator cannot honour says so."""
+    session = Session()
+    session.accept(*(line for line in HUB.split("\n") if line and line != "save"))
+    for line, what in (
+        ("set vpn VPN1 gateway Tokyo idletime 5 sec-level standard", "idletime"),
+        ("set vpn VPN1 df-bit copy", "df-bit"),
+        ("set vrouter trust-vr auto-route-export", "auto-route-export"),
+        ("set console timeout 3", "the console time-out"),
+        ("unset flow no-tcp-seq-check", "the check of TCP sequence numbers"),
+    ):
+        assert session.type(line) == f"Note: {what} is kept in the configuration but not emulated.\n"
+    assert session.type("set console timeout 0") == ""

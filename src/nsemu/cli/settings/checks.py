@@ -14,6 +14,11 @@ from nsemu.config.zone import Zone
 V = TypeVar("V")
 
 
+def not_emulated(what: str) -> str:
+    """What the console says of a setting that is kept and shown but has no effect here."""
+    return f"Note: {what} is kept in the configuration but not emulated."
+
+
 def require(table: Mapping[str, V], name: str, what: str) -> V:
     """The record called `name`. Raises NotFoundError that says what is missing."""
     if name not in table:

@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from nsemu.cli.grammar import Arguments, NumberType, Row, Setting, argument, choice, keyword, optional, when_set
+from nsemu.cli.settings.checks import not_emulated
 from nsemu.config.device import DeviceConfig
 from nsemu.config.editor import Editor
 from nsemu.config.system import FlowSettings
 
+SEQUENCE = "flow no-tcp-seq-check"
 _DEFAULTS = FlowSettings()
 
 
@@ -21,8 +23,9 @@ def _switch(
     def rows(config: DeviceConfig, _scope: Arguments) -> Iterator[Row]:
         yield Row({}, unset=not read(config.flow))
 
-    def put(editor: Editor, *, on: bool) -> None:
+    def put(editor: Editor, *, on: bool) -> str | None:
         editor.flow = change(editor.flow, on)
+        return not_emulated("the check of TCP sequence numbers") if name == SEQUENCE and not on else None
 
     return Setting(
         name,
@@ -61,7 +64,7 @@ def _all_tcp_mss_rows(config: DeviceConfig, _scope: Arguments) -> Iterator[Row]:
 TCP_MSS = Setting("flow tcp-mss", _set_tcp_mss, _unset_tcp_mss, _tcp_mss_rows)
 ALL_TCP_MSS = Setting("flow all-tcp-mss", _set_all_tcp_mss, _unset_all_tcp_mss, _all_tcp_mss_rows)
 NO_SEQUENCE_CHECK = _switch(
-    "flow no-tcp-seq-check",
+    SEQUENCE,
     lambda flow: not flow.tcp_seq_check,
     lambda flow, on: replace(flow, tcp_seq_check=not on),
 )

@@ -19,6 +19,7 @@ from nsemu.cli.grammar import (
 )
 from nsemu.cli.grammar.types import ArgumentType
 from nsemu.cli.settings import clock
+from nsemu.cli.settings.checks import not_emulated
 from nsemu.config.device import DeviceConfig
 from nsemu.config.editor import Editor
 from nsemu.config.system import SystemSettings
@@ -30,11 +31,21 @@ TIME_ZONE = NumberType(-12, 13)
 _DEFAULTS = SystemSettings(hostname="")
 
 
-def _system_setting(field: str, default: Callable[[Editor | DeviceConfig], Any], *, always: bool = False) -> Setting:
-    """A setting that is one field of the system settings; printed when it differs from its default, or always."""
+def _system_setting(
+    field: str,
+    default: Callable[[Editor | DeviceConfig], Any],
+    *,
+    always: bool = False,
+    note: Callable[[Any], str | None] | None = None,
+) -> Setting:
+    """A setting that is one field of the system settings; printed when it differs from its default, or always.
 
-    def put(editor: Editor, arguments: Arguments) -> None:
+    `note` is what the console says of a value.
+    """
+
+    def put(editor: Editor, arguments: Arguments) -> str | None:
         editor.system = replace(editor.system, **{field: arguments[field]})
+        return note(arguments[field]) if note is not None else None
 
     def reset(editor: Editor, _arguments: Arguments) -> None:
         editor.system = replace(editor.system, **{field: default(editor)})
@@ -45,6 +56,10 @@ def _system_setting(field: str, default: Callable[[Editor | DeviceConfig], Any],
             yield Row({field: value})
 
     return Setting(field.replace("_", " "), put, reset, rows)
+
+
+def _timeout_note(minutes: int) -> str | None:
+    return not_emulated("the console time-out") if minutes else None
 
 
 def _constant(value: Any) -> Callable[[Editor | DeviceConfig], Any]:
@@ -59,7 +74,7 @@ HOSTNAME = _system_setting("hostname", lambda config: config.platform.name, alwa
 DOMAIN_NAME = _system_setting("domain", _constant(""))
 CLOCK_ZONE = _system_setting("timezone", _constant(_DEFAULTS.timezone), always=True)
 CONSOLE_PAGE = _system_setting("console_page", _constant(_DEFAULTS.console_page))
-CONSOLE_TIMEOUT = _system_setting("console_timeout", _constant(_DEFAULTS.console_timeout))
+CONSOLE_TIMEOUT = _system_setting("console_timeout", _constant(_DEFAULTS.console_timeout), note=_timeout_note)
 
 NODES = (
     keyword("hostname", "device hostname", _value("hostname", HOST_NAME, "hostname"), HOSTNAME),

@@ -23,7 +23,7 @@ from nsemu.cli.grammar import (
     when_set,
     when_unset,
 )
-from nsemu.cli.settings.checks import check_capacity, refuse_if_used, require, vrouter_of
+from nsemu.cli.settings.checks import check_capacity, not_emulated, refuse_if_used, require, vrouter_of
 from nsemu.cli.types import INTERFACE, IP, PREFIX, VROUTER
 from nsemu.config.device import DeviceConfig
 from nsemu.config.editor import Editor
@@ -93,9 +93,10 @@ def _sharable_rows(config: DeviceConfig, _scope: Arguments) -> Iterator[Row]:
             yield Row({"vrouter": vrouter.name}, unset=not vrouter.sharable)
 
 
-def _put_export(editor: Editor, arguments: Arguments, *, on: bool) -> None:
+def _put_export(editor: Editor, arguments: Arguments, *, on: bool) -> str | None:
     vrouter = require(editor.vrouters, arguments["vrouter"], "virtual router")
     editor.vrouters.put(vrouter.name, replace(vrouter, auto_route_export=on))
+    return not_emulated("auto-route-export") if on else None
 
 
 def _export_rows(config: DeviceConfig, scope: Arguments) -> Iterator[Row]:
