@@ -7,7 +7,7 @@ next one: blocks run in the order of the file.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -61,6 +61,14 @@ class CheckResult:
         }
 
 
+class _Fate(Enum):
+    """What became of a command."""
+
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
+    MISREAD = "misread"
+
+
 Checking = Generator[Wait, None, CheckResult]
 
 
@@ -90,18 +98,17 @@ def run_checks(lab: Lab, checks: Iterable[ValidationSpec]) -> Iterator[CheckResu
 def check(lab: Lab, spec: ValidationSpec) -> Checking:
     """One check: wait, run the commands, look at what they printed.
 
-    A command that its node refuses fails the check, unless `match` finds what was said to it.
+    A command that is not understood fails the check unless `match` finds what was said to it; one that is understood
+    and declined (a zone in use) fails a check that does not look at the output at all.
     """
     if spec.wait:
         yield Wait(lab.scheduler.now + spec.wait)
     pieces: list[str] = []
-    refused: list[str] = []
+    fates: dict[str, _Fate] = {}
     for line in spec.commands:
-        accepted = yield from _run(lab, spec.node, line, pieces)
-        if not accepted:
-            refused.append(line)
+        fates[line] = yield from _run(lab, spec.node, line, pieces)
     output = "".join(pieces)
-    expected = _unmet(spec, output, refused)
+    expected = _unmet(spec, output, fates)
     if not expected:
         outcome, text = Outcome.PASS, spec.pass_text
     else:
@@ -121,19 +128,22 @@ def _drive(checking: Checking, lab: Lab) -> CheckResult:
         satisfy(wait, lab.scheduler)
 
 
-def _run(lab: Lab, node: str, line: str, pieces: list[str]) -> Generator[Wait, None, bool]:
-    """Run one command, gathering what it prints; questions get their default answer. Tells whether it was accepted."""
+def _run(lab: Lab, node: str, line: str, pieces: list[str]) -> Generator[Wait, None, _Fate]:
+    """Run one command, gathering what it prints; questions get their default answer."""
+    first = len(pieces)
     try:
         running, console = lab[node].start(line)
     except CommandRefused as error:
         pieces.append(f"{error}\n")
-        return False
+        return _Fate.MISREAD
     reply: str | None = None
     while True:
         try:
             item = running.send(reply)  # type: ignore[arg-type]  # hosts ask nothing, and are sent None
         except StopIteration:
-            return console is None or not console.refused
+            if console is None or not console.refused:
+                return _Fate.ACCEPTED
+            return _Fate.MISREAD if any(is_marker(piece) for piece in pieces[first:]) else _Fate.DECLINED
         reply = None
         if isinstance(item, Wait):
             yield item
@@ -144,10 +154,17 @@ def _run(lab: Lab, node: str, line: str, pieces: list[str]) -> Generator[Wait, N
             pieces.append(item)
 
 
-def _unmet(spec: ValidationSpec, output: str, refused: list[str]) -> str:
+def is_marker(text: str) -> bool:
+    """Whether this is the line with which a console points at a word that it does not know."""
+    return text.lstrip(" ").startswith("^--")
+
+
+def _unmet(spec: ValidationSpec, output: str, fates: Mapping[str, _Fate]) -> str:
     """What was expected and is not so, in words; empty when all is well."""
-    if refused and spec.match is None:
-        return f"the command to be accepted: {refused[0]}"
+    silent = spec.match is None and spec.not_match is None
+    for line, fate in fates.items():
+        if (fate is _Fate.MISREAD and spec.match is None) or (fate is _Fate.DECLINED and silent):
+            return f"the command to be accepted: {line}"
     if spec.match is not None and spec.match.search(output) is None:
         return f"output that matches {spec.match.pattern!r}"
     if spec.not_match is not None and spec.not_match.search(output) is not None:

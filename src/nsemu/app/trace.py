@@ -12,18 +12,20 @@ from nsemu.app.starting import start_lab
 
 if TYPE_CHECKING:
     from nsemu.api.lab import Lab
-    from nsemu.api.tracing import TraceResult
+    from nsemu.cli.walk import PacketWalk
 
 _DESCRIPTION: Final = """\
 Start the lab, send one packet from a host, and show its walk: every stage that
 looked at it, with the reason and the line of configuration that decided. The
 first packet that needs a tunnel is dropped while IKE negotiates; once IKE is
 done the packet is sent again, and that walk is shown too. Exit code: 0 the
-packet was delivered, 1 it was dropped, 2 the topology or a name cannot be used."""
+packet was delivered (and its answer, if there was one), 1 it was dropped, 2 the
+topology or a name cannot be used."""
 
 _PATIENCE: Final = 60.0
 """Virtual seconds that IKE is given; retransmission has ended by then."""
 _LOOK_EVERY: Final = 0.25
+_DELIVERED: Final = frozenset({"answered", "delivered"})
 
 
 def add_to(commands: Subparsers) -> None:
@@ -42,7 +44,7 @@ def add_to(commands: Subparsers) -> None:
     parser.add_argument("--json", action="store_true", help="print the walks as JSON")
     parser.add_argument("--first-only", action="store_true", help="stop after the first packet")
     parser.add_argument(
-        "--what-if", action="store_true", help="look only: nothing is sent, no session is made, IKE is not asked"
+        "--what-if", action="store_true", help="the fate of the packet in the lab as it starts; implies --first-only"
     )
     parser.add_argument("--seed", metavar="N", type=seed, help="the seed of all chance, instead of the file's")
     parser.set_defaults(execute=execute)
@@ -50,37 +52,43 @@ def add_to(commands: Subparsers) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Run the sub-command; returns the exit code."""
-    from nsemu.app.lab_shell.session import Refused, address_of, known_node
+    from nsemu.app.lab_shell.session import address_of, known_node
 
     if options.proto == "icmp" and options.dport is not None:
         raise Unusable(["nsemu: --dport needs --proto tcp or udp"])
     lab = start_lab(options.topology, options.seed)
-    try:
+    with usable():
         source = known_node(lab, options.source)
         destination = address_of(lab, options.destination)
-    except Refused as error:
-        raise Unusable([f"nsemu: {error}"]) from None
-    with usable():
         walks = _walks(lab, source, destination, options)
     if options.json:
-        print(json.dumps({"delivered": walks[-1].delivered, "walks": [walk.to_dict() for walk in walks]}, indent=2))
+        document = {"disposition": walks[-1].disposition, "walks": [walk.to_json() for walk in walks]}
+        print(json.dumps(document, indent=2))
     else:
         print("\n".join(walk.text() for walk in walks), end="")
-    return 0 if walks[-1].delivered else ANSWER_NO
+    return 0 if walks[-1].disposition in _DELIVERED else ANSWER_NO
 
 
-def _walks(lab: Lab, source: str, destination: str, options: argparse.Namespace) -> list[TraceResult]:
+def _walks(lab: Lab, source: str, destination: str, options: argparse.Namespace) -> list[PacketWalk]:
     """The walk of the packet, and again for every tunnel on its way that had to be negotiated first."""
-    walks: list[TraceResult] = []
+    walks: list[PacketWalk] = []
     waited_at: set[str] = set()
     while True:
-        walk = lab.trace(source, destination, proto=options.proto, dport=options.dport, what_if=options.what_if)
+        walk = lab.trace(source, destination, proto=options.proto, dport=options.dport)
         walks.append(walk)
-        where = walk.awaits_ike
+        where = awaits_ike(walk)
         if options.first_only or options.what_if or not where or where in waited_at:
             return walks
         waited_at.add(where)
         _let_ike_finish(lab, where)
+
+
+def awaits_ike(walk: PacketWalk) -> str:
+    """The device that dropped the packet, or its answer, and asked IKE for a tunnel; empty when none did."""
+    from nsemu.runtime.drop import DropReason
+
+    verdict = walk.verdict
+    return verdict.hop.node if verdict.reason is DropReason.SA_INACTIVE and verdict.hop is not None else ""
 
 
 def _let_ike_finish(lab: Lab, node: str) -> None:

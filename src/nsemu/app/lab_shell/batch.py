@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import TextIO
 
+from nsemu.api.validation import is_marker
 from nsemu.app.lab_shell.session import Refused
 from nsemu.app.lab_shell.shell import COMMENT, LabShell
 from nsemu.cli.dialogue import Question
@@ -108,8 +109,3 @@ class BatchRun:
         if name in shell.session.lab.network.devices():
             return f"{shell.session.lab[name].console.prompt}{rest.strip()}\n"
         return ""
-
-
-def is_marker(text: str) -> bool:
-    """Whether a text is the line with which a console points at a word that it does not know."""
-    return text.lstrip(" ").startswith("^--")

@@ -7,11 +7,14 @@ from collections.abc import Generator, Sequence
 from nsemu.api.validation import Checking, CheckResult, Outcome, check, selected
 from nsemu.app.lab_shell.command import ShellCommand, expect
 from nsemu.app.lab_shell.session import Jump, Refused, Session, address_of, known_node
+from nsemu.app.lab_shell.what_if import what_if
 from nsemu.app.report import check_lines, summary
 from nsemu.cli.dialogue import Dialogue, Item
 from nsemu.sim.wait import Wait
 
 _PROTOCOLS = ("icmp", "tcp", "udp")
+_WHAT_IF = "what-if"
+_TRACE_USAGE = "trace SOURCE DESTINATION [icmp|tcp|udp] [PORT] [what-if]"
 
 
 class ChecksFailed(Refused):
@@ -19,7 +22,9 @@ class ChecksFailed(Refused):
 
 
 def _trace(session: Session, words: Sequence[str]) -> str:
-    expect(words, 2, 4, "trace SOURCE DESTINATION [icmp|tcp|udp] [PORT]")
+    trial = len(words) > 2 and words[-1] == _WHAT_IF
+    words = words[:-1] if trial else words
+    expect(words, 2, 4, _TRACE_USAGE)
     lab = session.lab
     source = known_node(lab, words[0])
     destination = address_of(lab, words[1])
@@ -29,7 +34,11 @@ def _trace(session: Session, words: Sequence[str]) -> str:
     if proto == "icmp" and len(words) > 3:
         raise Refused("icmp has no ports")
     port = read_port(words[3]) if len(words) > 3 else None
-    return lab.trace(source, destination, proto=proto, dport=port).text()
+
+    def run() -> str:
+        return lab.trace(source, destination, proto=proto, dport=port).text()
+
+    return what_if(session, run) if trial else run()
 
 
 def read_port(text: str) -> int:
@@ -42,7 +51,7 @@ def read_port(text: str) -> int:
 def _complete_trace(session: Session, words: Sequence[str]) -> Sequence[str]:
     if len(words) < 2:
         return tuple(session.lab)
-    return _PROTOCOLS if len(words) == 2 else ()
+    return (*_PROTOCOLS, _WHAT_IF) if len(words) == 2 else (_WHAT_IF,)
 
 
 def _validate(session: Session, words: Sequence[str]) -> Dialogue:
@@ -98,12 +107,12 @@ def save_all(session: Session) -> Dialogue:
 COMMANDS = (
     ShellCommand(
         "trace",
-        ("SOURCE DESTINATION [icmp|tcp|udp] [PORT]",),
+        ("SOURCE DESTINATION [icmp|tcp|udp] [PORT] [what-if]",),
         "send one packet from a host and show its walk",
         _trace,
         _complete_trace,
         "DESTINATION is an address, a node, or NODE:IF. The packet is a real one: what it sets off (sessions, IKE) "
-        "stays.",
+        "stays; with what-if nothing does.",
         short="SOURCE DESTINATION [PROTO [PORT]]",
     ),
     ShellCommand(

@@ -23,7 +23,7 @@ from nsemu.wire.address import format_ipv4, parse_ipv4
 _UNNUMBERED: Final = "unnumbered"
 
 
-class Refused(ValueError):
+class Refused(LabError):
     """A line of the lab shell that is not accepted; the message is one line for the person."""
 
 
@@ -175,7 +175,6 @@ def _peers(lab: Lab, name: str) -> dict[str, str]:
 __all__ = [
     "InterfaceRow",
     "Jump",
-    "LabError",
     "Refused",
     "Session",
     "address_of",

@@ -7,6 +7,7 @@ A line is `NODE COMMAND`, a command of the lab, or, while a console is entered, 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from typing import Final
 
 from nsemu.app.lab_shell import link_commands, probe_commands, time_commands, view_commands
@@ -14,7 +15,7 @@ from nsemu.app.lab_shell.command import ShellCommand, expect, read_words
 from nsemu.app.lab_shell.screens import Screen, complete_node, node_help, open_screen, starting
 from nsemu.app.lab_shell.session import Jump, Refused, Session, known_node
 from nsemu.app.lab_shell.tables import columns
-from nsemu.cli.dialogue import Dialogue, Question
+from nsemu.cli.dialogue import Dialogue, Item, Question
 from nsemu.lab.arguments import CommandRefused
 from nsemu.lab.capture import CaptureError
 from nsemu.lab.network import LabError
@@ -42,14 +43,10 @@ class LabShell:
         return self.screen.prompt if self.screen is not None else f"{self.session.lab.name}> "
 
     def execute(self, line: str) -> Dialogue:
-        """Run a line. What the lab itself refuses raises Refused; what a node refuses it says in its own words.
-
-        Several lines in one, as pasted text has them, run one after the other behind their prompts.
-        """
+        """Run a line. What the lab itself refuses raises Refused; what a node refuses it says in its own words."""
         self.refused = False
-        dialogue = self._several(line.splitlines()) if "\n" in line.strip() else self._one(line)
         try:
-            yield from self._hinting(dialogue)
+            yield from self._hinting(self._one(line))
         finally:
             self.session.pacer.anchor()
 
@@ -63,37 +60,27 @@ class LabShell:
             self.refused = True
             raise refusal(error) from error
 
-    def _several(self, lines: Sequence[str]) -> Dialogue:
-        for line in lines:
-            if self.closed or not line.strip():
-                continue
-            yield f"{self.prompt}{line}\n"
-            try:
-                yield from self._one(line)
-            except Refused as error:
-                yield f"{error}\n"
-
     def _hinting(self, dialogue: Dialogue) -> Dialogue:
         """The dialogue; when it has to wait while time stands still, that is said once."""
         reply, told = None, not self.session.interactive
-        while True:
-            try:
-                item = dialogue.send(reply)
-            except StopIteration:
-                return
-            if not told and isinstance(item, Wait) and not isinstance(item, Jump) and not self.session.pacer.rate:
-                told = True
-                yield "The lab is paused and time stands still: ctrl-C ends the command, then `resume`.\n"
-            reply = yield item
+        with closing(dialogue):
+            while True:
+                try:
+                    item = dialogue.send(reply)
+                except StopIteration:
+                    return
+                if not told and self._stuck(item):
+                    told = True
+                    yield "The lab is paused and time stands still: ctrl-C ends the command, then `resume`.\n"
+                reply = yield item
+
+    def _stuck(self, item: Item) -> bool:
+        return isinstance(item, Wait) and not isinstance(item, Jump) and not self.session.pacer.rate
 
     def enter(self, name: str) -> None:
         """Open a new session at a node. Raises Refused."""
         node = self.session.lab[known_node(self.session.lab, name)]
         self.screen = open_screen(node, self.session.interactive)
-
-    def hang_up(self) -> None:
-        """Leave the console without a word, as a lost connection does."""
-        self.screen = None
 
     def _on_screen(self, screen: Screen, line: str) -> Dialogue:
         try:
@@ -197,7 +184,7 @@ class LabShell:
         return starting(command.complete(self.session, words), last) if command is not None else []
 
 
-_REFUSALS: Final = (Refused, CommandRefused, LabError, CaptureError)
+_REFUSALS: Final = (LabError, CommandRefused, CaptureError)
 """What commands raise for their user; any other error is a bug and goes on."""
 
 
