@@ -31,6 +31,7 @@ DROP_LINES: Final[dict[DropReason, str]] = {
     DropReason.SESSION_LIMIT: "packet dropped, session allocation failed",
     DropReason.WRONG_INTERFACE: "packet dropped, session came in on wrong interface {interface}",
     DropReason.NO_PORT: "packet dropped, no port available on dip 2",
+    DropReason.NO_MAPPING: "packet dropped, no destination translation for {detail}",
     DropReason.NO_TUNNEL: "packet dropped, no vpn bound to {detail}",
     DropReason.NO_SA: "packet dropped, no sa",
     DropReason.SA_INACTIVE: "packet dropped, no sa",
@@ -44,5 +45,6 @@ DROP_LINES: Final[dict[DropReason, str]] = {
     DropReason.FRAGMENTATION_NEEDED: "packet dropped, df bit set and packet too big",
     DropReason.NO_ARP: "packet dropped, no arp response from {detail}",
     DropReason.LINK_DOWN: "packet dropped, interface {detail} is down",
+    **{reason: f"packet dropped: {reason.text} attack" for reason in DropReason if reason.name.startswith("SCREEN_")},
 }
 """One line for each reason; the words in braces come from the trace."""

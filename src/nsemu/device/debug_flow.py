@@ -211,6 +211,11 @@ def _source_translation(story: Story, step: steps.SourceTranslation) -> Iterator
     yield f"  no loop on ifp {step.egress}."
 
 
+def _destination_translation(_story: Story, step: steps.DestinationTranslation) -> Iterable[str]:
+    word = "dst-nat" if step.kind == "policy" else step.kind.lower()
+    return (f"  {word} ({format_ipv4(step.before[0])}->{format_ipv4(step.after[0])})",)
+
+
 def _tunnel_select(story: Story, step: steps.TunnelSelect) -> Iterable[str]:
     story.tunnel_out = f"{TUNNEL_BIT | step.tunnel_id:08x}"
     return ()
@@ -327,6 +332,7 @@ RENDERERS: Final[dict[type[Step], Callable[[Story, Any], Iterable[str]]]] = {
     steps.RouteLookup: _route,
     steps.PolicyMatch: _policy,
     steps.SourceTranslation: _source_translation,
+    steps.DestinationTranslation: _destination_translation,
     steps.TunnelSelect: _tunnel_select,
     steps.SynCheck: _nothing,
     steps.SessionCreated: _session_created,

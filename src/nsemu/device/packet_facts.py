@@ -66,9 +66,12 @@ _DROP_STAGES: Final = {
     "sanity": Stage.SCREEN,
     "session": Stage.SESSION,
     "syn_check": Stage.SESSION,
+    "screen": Stage.SCREEN,
     "self": Stage.MAPPING,
+    "mapping": Stage.MAPPING,
     "route": Stage.ROUTE,
     "policy": Stage.POLICY,
+    "destination_nat": Stage.POLICY,
     "source_nat": Stage.POLICY,
     "tunnel": Stage.TUNNEL,
     "ipsec": Stage.TUNNEL,
@@ -140,6 +143,8 @@ def _plain(name: str, value: Any) -> Any:
         return {field.name: _plain(field.name, getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, int) and not isinstance(value, bool) and name in _ADDRESSES:
         return format_ipv4(value)
+    if name == "path":
+        return [vrouter for vrouter, _ in value]
     if name in {"before", "after"} and value is not None:
         return f"{format_ipv4(value[0])}/{value[1]}"
     if isinstance(value, tuple):
@@ -222,6 +227,13 @@ def _nat(step: steps.SourceTranslation, _ends: object) -> _Words:
         return _Words(Stage.POLICY, f"source not translated: {step.reason}")
     before, after = (f"{format_ipv4(address)}/{port}" for address, port in (step.before, step.after))
     return _Words(Stage.POLICY, f"source translated, {step.reason}: {before} -> {after}")
+
+
+def _destination_nat(step: steps.DestinationTranslation, ends: steps.Endpoints | None) -> _Words:
+    stage = Stage.POLICY if step.kind == "policy" else Stage.MAPPING
+    with_ports = ends is not None and ends.protocol in {6, 17}
+    before, after = (_end(end, with_ports) for end in (step.before, step.after))
+    return _Words(stage, f"destination translated by {step.kind}: {before} -> {after}")
 
 
 def _tunnel(step: steps.TunnelSelect, _ends: object) -> _Words:
@@ -311,6 +323,7 @@ RENDERERS: Final[dict[type[Step], Callable[[Any, Any], _Words | None]]] = {
     steps.RouteLookup: _route,
     steps.PolicyMatch: _policy,
     steps.SourceTranslation: _nat,
+    steps.DestinationTranslation: _destination_nat,
     steps.TunnelSelect: _tunnel,
     steps.IkeTriggered: _ike,
     steps.SessionCreated: _created,
