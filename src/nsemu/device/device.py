@@ -18,7 +18,7 @@ from nsemu.device.ike_glue import IkeGlue
 from nsemu.device.interfaces import InterfaceSet
 from nsemu.device.traffic_log import TrafficLog
 from nsemu.device.tunnels import TunnelPlan
-from nsemu.flow.icmp_errors import send_unreachable
+from nsemu.flow.icmp_errors import report_silent_neighbor
 from nsemu.flow.neighbors import Neighbor
 from nsemu.flow.originate import originate
 from nsemu.flow.packet import Packet
@@ -38,7 +38,6 @@ from nsemu.runtime.trace import PacketTrace
 from nsemu.sim.entropy import Entropy
 from nsemu.sim.scheduler import Instant, Scheduler, Timer
 from nsemu.wire.address import BROADCAST_MAC, format_ipv4
-from nsemu.wire.icmp import HOST_UNREACHABLE
 from nsemu.wire.ipv4 import Ipv4Packet
 
 Transmit = Callable[[str, bytes, PacketTrace | None], None]
@@ -275,15 +274,13 @@ class Device:
 
     def _neighbor_unreachable(self, neighbor: Neighbor, packet: bytes, trace: PacketTrace | None) -> None:
         """A next hop does not answer ARP: count, tell the sender."""
-        lost = Packet(packet, neighbor.interface, None, trace)
         neighbor.interface.counters.drop(DropReason.NO_ARP)
         if trace is not None:
             trace.enter(self.name, self.scheduler.now, neighbor.interface.name)
             trace.add(_no_arp(neighbor))
             if self.debug.flow and self.debug.wants(packet):
                 self._write_flow(trace, len(trace.hops) - 1)
-        if lost.parse() and lost.source not in self.state.local_addresses:
-            send_unreachable(self.state, lost, HOST_UNREACHABLE)
+        report_silent_neighbor(self.state, neighbor.interface, packet, trace)
 
     def _debugged(self, ingress: RunInterface, frame: bytes, trace: PacketTrace | None) -> PacketTrace | None:
         """Process a frame with `debug flow basic` on, and write what happened into the debug buffer."""

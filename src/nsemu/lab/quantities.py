@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 def _read(reader: Callable[[Element, Findings], T | None], text: str) -> T:
     findings = Findings("")
-    value = reader(Element("", text), findings)
+    value = reader(Element("", text, text), findings)
     if value is not None:
         return value
     try:
