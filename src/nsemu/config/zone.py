@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from nsemu.config.screen import DEFAULT_SCREEN, ScreenOptions
+
 
 class ZoneKind(Enum):
     """The type column of `get zone`."""
@@ -18,7 +20,10 @@ class ZoneKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """A zone. `block` is intrazone blocking; `carrier` the zone whose interfaces carry a tunnel zone (B168, B214)."""
+    """A zone. `block` is intrazone blocking; `carrier` the zone whose interfaces carry a tunnel zone (B168, B214).
+
+    `screen` are the SCREEN options for what comes in from the zone.
+    """
 
     name: str
     id: int
@@ -29,6 +34,7 @@ class Zone:
     shared: bool = False
     carrier: str | None = None
     predefined: bool = False
+    screen: ScreenOptions = ScreenOptions()
 
     @property
     def policy_configurable(self) -> bool:
@@ -42,14 +48,14 @@ _L3, _L2, _FUNC = ZoneKind.LAYER3, ZoneKind.LAYER2, ZoneKind.FUNCTION
 
 PREDEFINED_ZONES: tuple[Zone, ...] = (
     Zone("Null", 0, ZoneKind.NULL, vrouter="untrust-vr", shared=True, predefined=True),
-    Zone("Untrust", 1, _L3, block=True, shared=True, predefined=True),
+    Zone("Untrust", 1, _L3, block=True, shared=True, predefined=True, screen=DEFAULT_SCREEN),
     Zone("Trust", 2, _L3, tcp_rst=True, predefined=True),
     Zone("DMZ", 3, _L3, tcp_rst=True, predefined=True),
     Zone("Self", 4, _FUNC, predefined=True),
     Zone("MGT", 5, _FUNC, block=True, predefined=True),
     Zone("HA", 6, _FUNC, predefined=True),
     Zone("Global", 10, _L3, predefined=True),
-    Zone("V1-Untrust", 11, _L2, shared=True, predefined=True),
+    Zone("V1-Untrust", 11, _L2, shared=True, predefined=True, screen=DEFAULT_SCREEN),
     Zone("V1-Trust", 12, _L2, shared=True, predefined=True),
     Zone("V1-DMZ", 13, _L2, shared=True, predefined=True),
     Zone("VLAN", 14, _FUNC, shared=True, predefined=True),

@@ -92,7 +92,9 @@ class DropReason(Enum):
     )
     NO_PORT = Disposition("no dip", "no port left for address translation", "All ports of the address are in use.")
     NO_MAPPING = Disposition(
-        "no map", "destination has no counterpart in the translated range", "Make the range as large as the destination."
+        "no map",
+        "destination has no counterpart in the translated range",
+        "Make the range as large as the destination.",
     )
     NO_TUNNEL = Disposition(
         "no nsp-tunnel", "tunnel interface has no VPN", "Bind one: set vpn NAME bind interface tunnel.N."
@@ -129,6 +131,73 @@ class DropReason(Enum):
     )
     NO_ARP = Disposition("no arp entry", "next hop does not answer ARP", "The next hop is down, or on another wire.")
     LINK_DOWN = Disposition("no xmit vpnf", "egress interface is down", "Look at the link.")
+    SCREEN_TEAR_DROP = Disposition(
+        "tear drop", "tear drop", "Fragments overlap: an attack on the receiver's reassembly."
+    )
+    SCREEN_PING_DEATH = Disposition(
+        "ping of death", "ping of death", "An ICMP fragment ends beyond 65535 octets: it was crafted."
+    )
+    SCREEN_LAND = Disposition(
+        "land attack", "land attack", "A SYN with the same source and destination: it was forged."
+    )
+    SCREEN_IP_SPOOFING = Disposition(
+        "address spoof",
+        "IP spoofing",
+        "The route back to the source leaves by another interface: look at get route ip SOURCE.",
+    )
+    SCREEN_SYN_FLOOD = Disposition(
+        "tcp proxy",
+        "SYN flood",
+        "More connection requests than the syn-flood thresholds or the proxy queue of the zone allow.",
+    )
+    SCREEN_SYN_ACK_ACK_PROXY = Disposition(
+        "tcp proxy", "SYN-ACK-ACK proxy DoS", "Too many proxied connections of one source wait for their server."
+    )
+    SCREEN_ICMP_FLOOD = Disposition(
+        "icmp flood", "ICMP flood", "More ICMP packets a second than the icmp-flood threshold of the zone."
+    )
+    SCREEN_UDP_FLOOD = Disposition(
+        "udp flood", "UDP flood", "More datagrams a second to one address than the udp-flood threshold."
+    )
+    SCREEN_PORT_SCAN = Disposition(
+        "port scan", "port scan", "One source tried ten ports of one address within the port-scan interval."
+    )
+    SCREEN_IP_SWEEP = Disposition(
+        "ip sweep", "address sweep", "One source sent ICMP to ten addresses within the ip-sweep interval."
+    )
+    SCREEN_ICMP_FRAGMENT = Disposition(
+        "misc prot", "ICMP fragment", "Lower the size of the ping, or unset zone Z screen icmp-fragment."
+    )
+    SCREEN_ICMP_LARGE = Disposition(
+        "misc prot", "large ICMP packet", "It is longer than 1024 octets: unset zone Z screen icmp-large allows it."
+    )
+    SCREEN_BLOCK_FRAG = Disposition(
+        "tiny frag", "fragmented traffic", "The zone admits no fragments: lower the MTU of the sender, or the MSS."
+    )
+    SCREEN_SYN_FRAG = Disposition("syn frag", "SYN fragment", "No sound stack fragments a SYN: it was crafted.")
+    SCREEN_IP_BAD_OPTION = Disposition("illegal pak", "bad IP option", "An option of the IP header is malformed.")
+    SCREEN_IP_FILTER_SRC = Disposition(
+        "src route", "source route IP option", "The packet asks for a way of its own; that evades the routing table."
+    )
+    SCREEN_IP_LOOSE_SRC_ROUTE = Disposition("src route", "loose source route IP option", "See ip-loose-src-route.")
+    SCREEN_IP_STRICT_SRC_ROUTE = Disposition("src route", "strict source route IP option", "See ip-strict-src-route.")
+    SCREEN_IP_RECORD_ROUTE = Disposition("misc prot", "record route IP option", "See ip-record-route (ping -R).")
+    SCREEN_IP_TIMESTAMP = Disposition("misc prot", "timestamp IP option", "See ip-timestamp-opt.")
+    SCREEN_IP_SECURITY = Disposition("misc prot", "security IP option", "See ip-security-opt.")
+    SCREEN_IP_STREAM = Disposition("misc prot", "stream IP option", "See ip-stream-opt.")
+    SCREEN_UNKNOWN_PROTOCOL = Disposition(
+        "in unk prot", "unknown protocol", "The protocol number is 137 or above: nothing legitimate uses it."
+    )
+    SCREEN_SYN_FIN = Disposition("tcp check drop", "SYN and FIN bits", "Both flags together: a scan of the stack.")
+    SCREEN_FIN_NO_ACK = Disposition("tcp check drop", "FIN but no ACK bit", "FIN without ACK: a FIN scan.")
+    SCREEN_TCP_NO_FLAG = Disposition("tcp check drop", "no TCP flag", "A segment without flags: a null scan.")
+    SCREEN_LIMIT_SOURCE = Disposition(
+        "sessn thresh", "source session limit", "The source has as many sessions as limit-session allows it."
+    )
+    SCREEN_LIMIT_DESTINATION = Disposition(
+        "sessn thresh", "destination session limit", "The destination has as many sessions as limit-session allows."
+    )
+    SCREEN_MAL_URL = Disposition("mal url", "malicious URL", "The URL matches a mal-url pattern of the zone.")
 
     @property
     def counter(self) -> str:
