@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from nsemu.config.address import Address, AddressGroup, AddressKey
 from nsemu.config.ike import IkeGateway, IkeSettings, Phase1Proposal, Phase2Proposal
 from nsemu.config.interface import Interface, InterfaceKind, InterfaceMode
-from nsemu.config.nat import DipPool, Mip, MipKey, Vip, VipKey
+from nsemu.config.nat import DipPool, Mip, MipKey, NatSettings, NhtbKey, Vip, VipKey
 from nsemu.config.platform import DEFAULT_PLATFORM, PLATFORMS, Platform
 from nsemu.config.policy import Policy, ZonePair
 from nsemu.config.predefined import PREDEFINED_PHASE1, PREDEFINED_PHASE2
@@ -35,6 +35,7 @@ class DeviceConfig:
     system: SystemSettings
     flow: FlowSettings
     ike: IkeSettings
+    nat: NatSettings = NatSettings()
     admins: Mapping[str, AdminUser] = field(default_factory=dict)
     vrouters: Mapping[str, VirtualRouter] = field(default_factory=dict)
     zones: Mapping[str, Zone] = field(default_factory=dict)
@@ -49,6 +50,7 @@ class DeviceConfig:
     dips: Mapping[int, DipPool] = field(default_factory=dict)
     mips: Mapping[MipKey, Mip] = field(default_factory=dict)
     vips: Mapping[VipKey, Vip] = field(default_factory=dict)
+    nhtb: Mapping[NhtbKey, str] = field(default_factory=dict)
     p1_proposals: Mapping[str, Phase1Proposal] = field(default_factory=dict)
     p2_proposals: Mapping[str, Phase2Proposal] = field(default_factory=dict)
     gateways: Mapping[str, IkeGateway] = field(default_factory=dict)

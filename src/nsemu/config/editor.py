@@ -16,7 +16,7 @@ from nsemu.config.address import Address, AddressGroup, AddressKey
 from nsemu.config.device import DeviceConfig
 from nsemu.config.ike import IkeGateway, IkeSettings, Phase1Proposal, Phase2Proposal
 from nsemu.config.interface import Interface
-from nsemu.config.nat import DipPool, Mip, MipKey, Vip, VipKey
+from nsemu.config.nat import DipPool, Mip, MipKey, NatSettings, NhtbKey, Vip, VipKey
 from nsemu.config.policy import Policy, ZonePair
 from nsemu.config.service import Service, ServiceGroup
 from nsemu.config.system import AdminUser, FlowSettings, SystemSettings
@@ -95,6 +95,7 @@ class Editor:
         self._system = base.system
         self._flow = base.flow
         self._ike = base.ike
+        self._nat = base.nat
         self.admins: Table[str, AdminUser] = Table(base.admins, journal)
         self.vrouters: Table[str, VirtualRouter] = Table(base.vrouters, journal)
         self.zones: Table[str, Zone] = Table(base.zones, journal)
@@ -109,6 +110,7 @@ class Editor:
         self.dips: Table[int, DipPool] = Table(base.dips, journal)
         self.mips: Table[MipKey, Mip] = Table(base.mips, journal)
         self.vips: Table[VipKey, Vip] = Table(base.vips, journal)
+        self.nhtb: Table[NhtbKey, str] = Table(base.nhtb, journal)
         self.p1_proposals: Table[str, Phase1Proposal] = Table(base.p1_proposals, journal)
         self.p2_proposals: Table[str, Phase2Proposal] = Table(base.p2_proposals, journal)
         self.gateways: Table[str, IkeGateway] = Table(base.gateways, journal)
@@ -147,6 +149,17 @@ class Editor:
         self._journal.append(lambda: setattr(self, "_ike", old))
         self._ike = record
 
+    @property
+    def nat(self) -> NatSettings:
+        """Switches of address translation."""
+        return self._nat
+
+    @nat.setter
+    def nat(self, record: NatSettings) -> None:
+        old = self._nat
+        self._journal.append(lambda: setattr(self, "_nat", old))
+        self._nat = record
+
     def mark(self) -> int:
         """A point to come back to with `rollback`."""
         return len(self._journal)
@@ -168,6 +181,7 @@ class Editor:
             system=self._system,
             flow=self._flow,
             ike=self._ike,
+            nat=self._nat,
             admins=self.admins.data,
             vrouters=self.vrouters.data,
             zones=self.zones.data,
@@ -182,6 +196,7 @@ class Editor:
             dips=self.dips.data,
             mips=self.mips.data,
             vips=self.vips.data,
+            nhtb=self.nhtb.data,
             p1_proposals=self.p1_proposals.data,
             p2_proposals=self.p2_proposals.data,
             gateways=self.gateways.data,

@@ -48,6 +48,7 @@ class Interface:
     `zone` is "Null" when unbound. `address` keeps its host part; None for none. `unnumbered` names the interface whose
     address a tunnel interface borrows. `manage` None means the default of the zone: all services in Trust and MGT,
     none elsewhere. `mtu` 0 means the default of the kind. `link_down` is `phy link-down`.
+    `loopback_group` names the loopback interface whose MIPs and DIP pools this interface serves as well.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Interface:
     manage_ip: int | None = None
     mtu: int = 0
     link_down: bool = False
+    loopback_group: str | None = None
     description: str = ""
 
 

@@ -17,6 +17,17 @@ MipKey = tuple[str, int]
 VipKey = tuple[str, int, int]
 """(interface, virtual address, virtual port)."""
 
+NhtbKey = tuple[str, int]
+"""(tunnel interface, next hop): the key of a next-hop tunnel binding, whose value is the name of a VPN (B334)."""
+
+
+@dataclass(frozen=True, slots=True)
+class NatSettings:
+    """Switches of address translation: `set dip sticky`, `set vip multi-port`."""
+
+    dip_sticky: bool = False
+    vip_multi_port: bool = False
+
 
 @dataclass(frozen=True, slots=True)
 class DipPool:
@@ -70,7 +81,8 @@ class Mip:
 class Vip:
     """`set interface I vip ADDRESS [+] PORT SERVICE HOST`: one port of a virtual address leads to a server.
 
-    `address` 0 means the interface's own. `service` gives the port at the server.
+    `address` 0 means the interface's own. `service` gives the port at the server. `manual` is the word that says that
+    the server is not to be probed.
     """
 
     interface: str
@@ -78,6 +90,7 @@ class Vip:
     port: int
     service: str
     host: int
+    manual: bool = False
 
 
 @dataclass(frozen=True, slots=True)
