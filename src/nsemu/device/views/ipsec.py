@@ -20,6 +20,7 @@ class SaView:
     `spi` of an SA that is gone stays; it is 0 before the first one. `remaining` is None without a living SA or a limit
     in seconds. `kilobytes_remaining` is None without a limit. `last_sequence` is the highest number received or sent,
     `window` the low 32 bits of the replay window, `idle` seconds since the last packet.
+    `replay` is the configured setting while there is no SA.
     """
 
     active: bool
@@ -115,8 +116,8 @@ def _tunnel(device: Device, index: int, tunnel: Tunnel) -> TunnelView:
         plan.selector.protocol,
         plan.selector.port,
         (made - device.booted_at) // SECOND,
-        _inbound(device, tunnel, inbound),
-        _outbound(device, tunnel, outbound),
+        _inbound(device, tunnel, inbound, plan.replay),
+        _outbound(device, tunnel, outbound, plan.replay),
     )
 
 
@@ -127,18 +128,18 @@ def _pfs(proposals: tuple[Phase2Proposal, ...], encryption: Encryption, integrit
     return chosen.pfs if chosen is not None else None
 
 
-def _inbound(device: Device, tunnel: Tunnel, sa: InboundSa | None) -> SaView:
+def _inbound(device: Device, tunnel: Tunnel, sa: InboundSa | None, replay: bool) -> SaView:
     window = sa.window if sa is not None else None
     last = window.highest if window is not None else 0
     bits = window.bitmap & 0xFFFFFFFF if window is not None else 0
     ids = (tunnel.last_inbound_spi, tunnel.settings.policy_in)
-    return _view(device, sa, ids, (last, bits), tunnel.inbound_statistics)
+    return _view(device, sa, ids, (last, bits), tunnel.inbound_statistics, replay)
 
 
-def _outbound(device: Device, tunnel: Tunnel, sa: OutboundSa | None) -> SaView:
+def _outbound(device: Device, tunnel: Tunnel, sa: OutboundSa | None, replay: bool) -> SaView:
     last = sa.sequence if sa is not None else 0
     ids = (tunnel.last_outbound_spi, tunnel.settings.policy_out)
-    return _view(device, sa, ids, (last, 0), tunnel.outbound_statistics)
+    return _view(device, sa, ids, (last, 0), tunnel.outbound_statistics, replay)
 
 
 def _view(
@@ -147,6 +148,7 @@ def _view(
     ids: tuple[int, int],
     sequence: tuple[int, int],
     counted: DirectionStatistics,
+    replay: bool,
 ) -> SaView:
     now = device.scheduler.now
     left = sa.nanoseconds_remaining(now) if sa is not None else None
@@ -162,7 +164,7 @@ def _view(
         lifesize,
         octets_left // 1024 if lifesize else None,
         octets_left,
-        sa.parameters.replay if sa is not None else False,
+        sa.parameters.replay if sa is not None else replay,
         *sequence,
         (now - sa.last_used) // SECOND if sa is not None else 0,
         counted.fragments,

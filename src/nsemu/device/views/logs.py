@@ -6,9 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from nsemu.device.device import Device
+from nsemu.device.traffic_log import TrafficEntry
 from nsemu.device.views.system import local_date
 from nsemu.flow.session import FlowTuple
+from nsemu.policy.decision import Traffic
 from nsemu.sim.scheduler import SECOND
+
+_PORTED = frozenset((6, 17))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +62,19 @@ def traffic_views(device: Device) -> tuple[TrafficView, ...]:
             entry.flow,
             entry.translated,
             entry.protocol,
-            entry.service,
+            entry.service or _service(device, entry),
             entry.reason,
             entry.session_id,
         )
         for entry in reversed(device.traffic_log.entries)
     )
+
+
+def _service(device: Device, entry: TrafficEntry) -> str:
+    """The service that names a refused flow, which never had a session."""
+    if entry.protocol not in _PORTED:
+        return ""
+    source, destination, source_port, destination_port = entry.flow
+    traffic = Traffic(source, destination, entry.protocol, source_port, destination_port)
+    service = device.state.services.identify(traffic)
+    return service.name if service is not None else ""

@@ -57,4 +57,4 @@ def arp_views(device: Device, interface: str | None = None) -> tuple[ArpView, ..
             )
         )
     order = {name: place for place, name in enumerate(device.interfaces.items)}
-    return tuple(sorted(views, key=lambda view: order[view.interface]))
+    return tuple(sorted(views, key=lambda view: order.get(view.interface, len(order))))

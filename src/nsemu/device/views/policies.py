@@ -27,7 +27,12 @@ class PolicyView:
 def policy_views(device: Device) -> tuple[PolicyView, ...]:
     """All policies: the lists of the zone pairs in the order of their making, each in its order of search."""
     config = device.config
-    ordered = [config.policies[number] for order in config.policy_order.values() for number in order]
+    ordered = [
+        config.policies[number]
+        for order in config.policy_order.values()
+        for number in order
+        if number in config.policies
+    ]
     return _views(device, ordered)
 
 
