@@ -10,7 +10,9 @@ from pathlib import Path
 from nsemu.api.capturing import key_rows
 from nsemu.api.node import LabNode, LinkHandle
 from nsemu.api.state_folder import StateFolder
+from nsemu.api.tracing import trace_packet
 from nsemu.cli.settings.configuration import configuration_text, load_configuration
+from nsemu.cli.walk import PacketWalk
 from nsemu.config.editor import Editor
 from nsemu.config.platform import PLATFORMS
 from nsemu.device.clock import EPOCH
@@ -112,6 +114,14 @@ class Lab:
         chosen = self.network.links if links is None else [self.network.link_of(name) for name in links]
         devices = [node.device for node in self.network.devices().values()]
         return Capture(Path(path), chosen, epoch_ns=EPOCH_NS, key_rows=lambda: key_rows(devices))
+
+    def trace(self, source: str, destination: str, proto: str = "icmp", dport: int | None = None) -> PacketWalk:
+        """Send one packet from a host and tell its walk: `.disposition`, `.hops`, `.to_json()`, `.text()`.
+
+        The packet is real: it makes sessions and triggers IKE. `destination` is an address or a host's name; `proto`
+        is icmp, tcp or udp. Raises LabError.
+        """
+        return trace_packet(self.network, self.nodes, source, destination, proto, dport)
 
     def _start(self, name: str, device: Device, fresh: bool) -> None:
         spec = self.topology.nodes[name]

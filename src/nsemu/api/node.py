@@ -85,6 +85,12 @@ class LabNode:
                 satisfy(item, self._scheduler)
         return pinger.result
 
+    @property
+    def address(self) -> int:
+        """The first address of a host or router."""
+        node = self._ip_node()
+        return node.address if isinstance(node, Host) else next(iter(node.stack.interfaces.values())).address
+
     def probe(self, destination: int, kind: ProbeKind, port: int, trace: PacketTrace) -> Probe:
         """Send one traced packet from a host."""
         if not isinstance(self.node, Host):
