@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nsemu.config.editor import Editor
 from nsemu.device.views.interfaces import interface_view, zone_view
 from nsemu.device.views.ipsec import tunnel_view
 from nsemu.device.views.neighbors import arp_views
@@ -87,3 +88,24 @@ def test_a_session_through_a_tunnel_is_seen_from_both_ends() -> None:
     assert east.server.mac == pair.east.host_mac
     assert (west.client.packets, west.server.packets) == (1, 1)
     assert west.service == "PING"
+
+
+def test_next_hop_tunnel_bindings() -> None:
+    """B334: the rows of a tunnel interface, up while the tunnel has its SAs; other interfaces' rows are not shown."""
+    pair = SitePair()
+    pair.route_based()
+    west = pair.west
+    editor = Editor(west.device.config)
+    editor.nhtb.put(("tunnel.1", parse_ipv4("10.2.2.5")), "lan_to_lan")
+    editor.nhtb.put(("tunnel.2", parse_ipv4("10.2.2.6")), "lan_to_lan")
+    editor.nhtb.put(("tunnel.1", parse_ipv4("10.2.2.7")), "another")
+    west.device.commit(editor.finish())
+    assert west.type("get interface tunnel.1 nhtb").splitlines()[2:] == [
+        "     S      D 10.2.2.5        0x00000001 lan_to_lan"
+    ]
+    for sequence in (1, 2):
+        west.ping("10.2.2.5", sequence)
+        pair.run(1)
+    view = interface_view(west.device, "tunnel.1")
+    assert view is not None
+    assert [(hop.tunnel_id, hop.vpn, hop.up) for hop in view.next_hops] == [(1, "lan_to_lan", True)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -162,8 +163,17 @@ def _interface(device: Device, interface: RunInterface) -> InterfaceView:
         interface.mtu,
         record.description,
         tuple(dict.fromkeys(tunnel.settings.vpn for tunnel in tunnels)),
-        (),
+        tuple(_next_hops(device, interface)),
     )
+
+
+def _next_hops(device: Device, interface: RunInterface) -> Iterator[NextHopTunnelView]:
+    """The bindings that the admin wrote, by next hop (B334); those of VPNs that are not bound here lead nowhere."""
+    numbers = {device.database.tunnels[number].settings.vpn: number for number in interface.tunnel_ids}
+    for (name, next_hop), vpn in sorted(device.config.nhtb.items()):
+        if name == interface.name and vpn in numbers:
+            number = numbers[vpn]
+            yield NextHopTunnelView(next_hop, number, vpn, True, device.database.tunnels[number].active)
 
 
 def _length(device: Device, record: Interface) -> int:
