@@ -20,7 +20,9 @@ from nsemu.ike.events import (
     Phase2Completed,
     Phase2Failed,
     Phase2Initiated,
+    Removal,
     Role,
+    SaRemoved,
 )
 from nsemu.ike.exchange import State
 from nsemu.ike.parameters import Datagram, Endpoint, EngineSettings
@@ -381,12 +383,7 @@ def test_unprotected_notifications_and_deletes_are_told_but_not_obeyed() -> None
     for payloads in (
         [(PayloadType.DELETE, build_delete(1, [cookies]))],
         [(PayloadType.NOTIFICATION, build_notification(1, 24578, cookies))],
-        [
-            (
-                PayloadType.NOTIFICATION,
-                build_notification(3, 11, pair.west.one(Phase2Completed).outbound.spi.to_bytes(4)),
-            )
-        ],
+        [(PayloadType.NOTIFICATION, build_notification(3, 11, spi))],
     ):
         data = build_message(cookies, ExchangeType.INFORMATIONAL, 99, payloads[0][0], build_payloads(payloads))
         pair.west.engine.receive_datagram(data, Endpoint(EAST, 500), Endpoint(WEST, 500), pair.now)
@@ -438,3 +435,15 @@ def test_message_ids_differ() -> None:
     ids = [event.message_id for event in pair.west.of(Phase2Initiated)]
     assert len(set(ids)) == 21
     assert 0 not in ids
+
+
+def test_quick_mode_that_is_never_confirmed_takes_its_inbound_sa_back() -> None:
+    pair = Pair()
+    pair.filter = lambda n, datagram: () if n >= 8 and datagram.source.address == WEST else (datagram,)
+    pair.acquire()
+    pair.run()
+    assert len(pair.east.ready) == 1
+    pair.run(100 * SECOND)
+    assert pair.east.one(Phase2Failed).reason is Failure.RETRANSMISSION_LIMIT
+    assert pair.east.one(SaRemoved).reason is Removal.UNCONFIRMED
+    assert not pair.east.ready

@@ -29,6 +29,7 @@ from nsemu.ike.events import (
     Phase1Responded,
     Phase2Completed,
     Phase2Failed,
+    Phase2InboundReady,
     Phase2Initiated,
     Phase2Queued,
     Phase2Responded,
@@ -61,6 +62,7 @@ def test_six_and_three_messages_make_a_tunnel() -> None:
         Phase1Responded,
         Phase1Completed,
         Phase2Responded,
+        Phase2InboundReady,
         Phase2Completed,
     ]
     assert keys_match(pair)

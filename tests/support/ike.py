@@ -16,7 +16,7 @@ from nsemu.config.algorithms import (
 )
 from nsemu.config.ike import Phase1Proposal, Phase2Proposal
 from nsemu.ike.engine import IkeEngine
-from nsemu.ike.events import Event, Phase2Completed
+from nsemu.ike.events import Event, Phase2Completed, Phase2InboundReady, SaRemoved
 from nsemu.ike.log import log_lines
 from nsemu.ike.parameters import Datagram, EngineSettings, GatewayParameters, TunnelParameters
 from nsemu.sim.entropy import Entropy
@@ -64,6 +64,22 @@ class End:
     gateway: GatewayParameters
     tunnel: TunnelParameters
     events: list[Event] = field(default_factory=list)
+    installed: dict[int, Phase2Completed] = field(default_factory=dict)
+    """The pairs this end holds, by inbound SPI, oldest first."""
+    ready: set[int] = field(default_factory=set)
+    """The inbound SPIs this end takes."""
+
+    def take(self, event: Event) -> None:
+        """Do with an event what a device does."""
+        self.events.append(event)
+        if isinstance(event, Phase2InboundReady):
+            self.ready.add(event.inbound.spi)
+        elif isinstance(event, Phase2Completed):
+            self.installed[event.inbound.spi] = event
+            self.ready.add(event.inbound.spi)
+        elif isinstance(event, SaRemoved):
+            self.installed.pop(event.inbound_spi, None)
+            self.ready.remove(event.inbound_spi)
 
     def configure(self, now: Instant) -> None:
         self.engine.configure({self.gateway.name: self.gateway}, {self.tunnel.id: self.tunnel}, now)
@@ -131,7 +147,7 @@ class Pair:
         """Take what both engines have to say, and put their datagrams on the wire."""
         for end in self.ends:
             while (event := end.engine.next_event()) is not None:
-                end.events.append(event)
+                end.take(event)
             for datagram in end.engine.datagrams_to_send():
                 number = len(self.seen)
                 self.seen.append(datagram)
@@ -188,6 +204,14 @@ def keys_match(pair: Pair) -> bool:
     """Whether the newest SAs of both ends are the same pair, seen from either side."""
     west, east = pair.west.of(Phase2Completed)[-1], pair.east.of(Phase2Completed)[-1]
     return west.inbound == east.outbound and west.outbound == east.inbound and west.inbound != west.outbound
+
+
+def usable(pair: Pair) -> bool:
+    """Whether packets that both ends send now, each with its newest pair, are taken when they arrive."""
+    pair.collect()
+    spis = [[*end.installed.values()][-1].outbound.spi if end.installed else 0 for end in pair.ends]
+    pair.run(pair.delay)
+    return spis[0] in pair.east.ready and spis[1] in pair.west.ready
 
 
 def preferred(end: End) -> Phase2Completed:

@@ -59,6 +59,7 @@ class Removal(Enum):
     CLEARED = "cleared"
     CONFIGURATION = "configuration changed"
     PEER_SILENT = "peer does not answer"
+    UNCONFIRMED = "quick mode was not completed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +161,24 @@ class Phase2Responded(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Phase2InboundReady(Event):
+    """The responder's inbound SA may be used: the initiator sends with it as soon as it has our answer.
+
+    Its last message may be lost or overtaken, so a device that waits for Phase2Completed may drop packets. What follows
+    is either Phase2Completed with the same `inbound`, or SaRemoved.
+    """
+
+    tunnel_id: int
+    message_id: int
+    proposal: Phase2Proposal
+    local: Endpoint
+    remote: Endpoint
+    inbound: SaKeys
+    lifetime: int
+    lifesize: int
+
+
+@dataclass(frozen=True, slots=True)
 class Phase2Completed(Event):
     """A pair of IPsec SAs is ready for use.
 
@@ -210,7 +229,7 @@ class ReceivedProxyId:
 
 @dataclass(frozen=True, slots=True)
 class SaRemoved(Event):
-    """A pair of IPsec SAs must no longer be used."""
+    """A pair of IPsec SAs must no longer be used; after Phase2InboundReady alone, its inbound half."""
 
     tunnel_id: int
     inbound_spi: int

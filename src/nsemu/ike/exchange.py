@@ -36,6 +36,7 @@ from nsemu.wire.isakmp_payloads import NotifyType
 if TYPE_CHECKING:
     from nsemu.config.ike import Phase1Proposal
     from nsemu.ike.context import IkeContext
+    from nsemu.ike.events import SaKeys
     from nsemu.ike.peers import Gateway, Tunnel
     from nsemu.ike.proposals import Phase2Choice
     from nsemu.runtime.crypto.dh import DhKeyPair
@@ -210,6 +211,7 @@ class QuickMode(Exchange):
 
     __slots__ = (
         "choice",
+        "inbound_keys",
         "inbound_spi",
         "key_pair",
         "message_id",
@@ -236,6 +238,8 @@ class QuickMode(Exchange):
         self.shared = b""
         """g(qm)^xy, empty without PFS."""
         self.choice: Phase2Choice | None = None
+        self.inbound_keys: SaKeys | None = None
+        """Set once the device has been told of the inbound SA."""
 
 
 def seal(phase1: Phase1Sa, iv: bytes, exchange: int, message_id: int, payloads: Payloads) -> bytes:

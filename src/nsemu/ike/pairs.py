@@ -25,7 +25,8 @@ def install(context: IkeContext, quick: QuickMode) -> None:
     protocol = choice.offer.protocol
     pair = SaPair(quick.role, protocol, quick.inbound_spi, choice.spi)
     pair.started, pair.completed = quick.started, context.now
-    inbound, outbound = (_keys(quick, spi) for spi in (quick.inbound_spi, choice.spi))
+    inbound = quick.inbound_keys or direction_keys(quick, quick.inbound_spi)
+    outbound = direction_keys(quick, choice.spi)
     tunnel.sas.append(pair)
     current = _supersede(context, tunnel, pair)
     schedule(context, tunnel, pair, choice.lifetime)
@@ -46,10 +47,11 @@ def install(context: IkeContext, quick: QuickMode) -> None:
             current,
         )
     )
-    quick.shared, quick.key_pair = b"", None
+    quick.shared, quick.key_pair, quick.inbound_keys = b"", None, None
 
 
-def _keys(quick: QuickMode, spi: int) -> SaKeys:
+def direction_keys(quick: QuickMode, spi: int) -> SaKeys:
+    """The keys of the SA with `spi`, when both nonces are known."""
     sa, choice = quick.phase1, quick.choice
     assert choice is not None
     return derive_sa_keys(

@@ -26,6 +26,7 @@ from nsemu.ike.events import (
     Refusal,
     Removal,
     Role,
+    SaRemoved,
 )
 from nsemu.ike.exchange import (
     Exchange,
@@ -274,8 +275,6 @@ def _fail(context: IkeContext, exchange: Exchange, reason: Failure) -> None:
     sa = exchange
     name = sa.gateway.parameters.name
     context.events.append(Phase1Failed(name, sa.peer.address, sa.mode, sa.role, reason))
-    if sa.gateway.negotiating is sa:
-        sa.gateway.waiting.clear()
     forget(context, sa)
 
 
@@ -301,6 +300,7 @@ def forget(context: IkeContext, sa: Phase1Sa) -> None:
         sa.gateway.phase1s.remove(sa)
     if sa.gateway.negotiating is sa:
         sa.gateway.negotiating = None
+        sa.gateway.waiting.clear()
     for quick in list(sa.quick_modes.values()):
         if quick.state in (State.QUICK_OFFERED, State.QUICK_ANSWERED):
             fail_quick_mode(context, quick, Failure.PHASE1_LOST)
@@ -308,17 +308,19 @@ def forget(context: IkeContext, sa: Phase1Sa) -> None:
     sa.quick_modes.clear()
 
 
-def fail_quick_mode(context: IkeContext, quick: QuickMode, reason: Failure) -> None:
-    """End a quick mode that has made no SAs."""
+def fail_quick_mode(context: IkeContext, quick: QuickMode, reason: Failure, error: PeerError | None = None) -> None:
+    """End a quick mode that has made no SAs; take back the inbound half that a responder has announced."""
     quick.state = State.DEAD
     quick.stop_timer()
     context.spis.discard(quick.inbound_spi)
-    tunnel, gateway = quick.tunnel, quick.phase1.gateway.parameters
-    if tunnel is not None:
-        if quick in tunnel.negotiations:
-            tunnel.negotiations.remove(quick)
-        context.events.append(
-            Phase2Failed(
-                gateway.name, quick.phase1.peer.address, tunnel.parameters.id, quick.message_id, quick.role, reason
-            )
-        )
+    tunnel = quick.tunnel
+    if tunnel is not None and quick in tunnel.negotiations:
+        tunnel.negotiations.remove(quick)
+    name, peer = quick.phase1.gateway.parameters.name, quick.phase1.peer.address
+    tunnel_id = tunnel.parameters.id if tunnel is not None else None
+    if tunnel_id is not None and quick.inbound_keys is not None and quick.choice is not None:
+        quick.inbound_keys = None
+        spis = quick.inbound_spi, quick.choice.spi
+        context.events.append(SaRemoved(name, peer, tunnel_id, *spis, Removal.UNCONFIRMED))
+    refused = (error.refusal, error.details) if error is not None else (None, ())
+    context.events.append(Phase2Failed(name, peer, tunnel_id, quick.message_id, quick.role, reason, *refused))

@@ -9,7 +9,7 @@ from nsemu.ike.context import IkeContext
 from nsemu.ike.errors import PeerError
 from nsemu.ike.events import (
     Failure,
-    Phase2Failed,
+    Phase2InboundReady,
     Phase2Initiated,
     Phase2Queued,
     Phase2Responded,
@@ -35,7 +35,7 @@ from nsemu.ike.exchange import (
 )
 from nsemu.ike.keys import exchange_iv
 from nsemu.ike.notify import new_message_id, send_informational
-from nsemu.ike.pairs import install
+from nsemu.ike.pairs import direction_keys, install
 from nsemu.ike.peers import Gateway, Tunnel
 from nsemu.ike.tables import QUICK
 from nsemu.sim.scheduler import SECOND, Duration
@@ -171,13 +171,20 @@ def _open_authentic(context: IkeContext, quick: QuickMode, header: Header, data:
 
 
 def _await_confirmation(context: IkeContext, quick: QuickMode, payloads: Payloads) -> None:
-    sa, tunnel = quick.phase1, quick.tunnel
+    sa, tunnel, choice = quick.phase1, quick.tunnel, quick.choice
     assert tunnel is not None
+    assert choice is not None
     tunnel.negotiations.append(quick)
-    name, peer = sa.gateway.parameters.name, sa.peer.address
-    context.events.append(Phase2Responded(name, peer, tunnel.parameters.id, quick.message_id))
+    name, peer, tunnel_id = sa.gateway.parameters.name, sa.peer.address, tunnel.parameters.id
+    context.events.append(Phase2Responded(name, peer, tunnel_id, quick.message_id))
     _send(context, quick, payloads, State.QUICK_OFFERED)
     quick.nonces += payloads[1][1]
+    keys = direction_keys(quick, quick.inbound_spi)
+    quick.inbound_keys = keys
+    ends, lifetimes = (sa.local, sa.peer), (choice.lifetime, choice.lifesize)
+    context.events.append(
+        Phase2InboundReady(name, peer, tunnel_id, quick.message_id, choice.proposal, *ends, keys, *lifetimes)
+    )
     arm(context, quick, sa, _retransmission_limit)
 
 
@@ -201,24 +208,7 @@ def _refuse(context: IkeContext, quick: QuickMode, error: PeerError) -> None:
     body = build_notification(protocol, error.notify, spi)
     # Seen again, the message is answered with the notification again: it may have been lost.
     quick.answer = send_informational(context, sa, [(PayloadType.NOTIFICATION, body)])
-    quick.state = State.DEAD
-    quick.stop_timer()
-    context.spis.discard(quick.inbound_spi)
-    tunnel = quick.tunnel
-    if tunnel is not None and quick in tunnel.negotiations:
-        tunnel.negotiations.remove(quick)
-    context.events.append(
-        Phase2Failed(
-            sa.gateway.parameters.name,
-            sa.peer.address,
-            tunnel.parameters.id if tunnel else None,
-            quick.message_id,
-            quick.role,
-            Failure.REFUSED,
-            error.refusal,
-            error.details,
-        )
-    )
+    phase1.fail_quick_mode(context, quick, Failure.REFUSED, error)
     quick.timer = context.after(_MEMORY, _forget, quick)
 
 
