@@ -375,12 +375,21 @@ class Wiretap:
         texts += [network[host].packed for network in networks for host in (1, 5)]
         found = []
         for frame, sender in zip(self.frames, self.senders, strict=True):
-            # The Ethernet and IP headers are left out: a checksum beside an address can look like another address.
-            shown: object = next((text for text in texts if text in frame[34:]), None)
+            body = _without_checksums(frame)
+            shown: object = next((text for text in texts if text in body), None)
             shown = shown or next((str(one) for one in networks if _mentions(frame, one)), None)
             if shown is not None:
                 found.append(f"{sender}: {shown!r}: {frame.hex()}")
         return found
+
+
+def _is_icmp_error(frame: bytes) -> bool:
+    return frame[12:14] == b"\x08\x00" and frame[23] == ICMP and len(frame) >= 62 and frame[34] in {3, 5, 11, 12}
+
+
+def _without_checksums(frame: bytes) -> bytes:
+    """What follows the IP header. A checksum beside an address can look like another address, so none is there."""
+    return frame[34:52] + b"??" + frame[54:] if _is_icmp_error(frame) else frame[34:]
 
 
 def _mentions(frame: bytes, network: IPv4Network) -> bool:
@@ -389,7 +398,7 @@ def _mentions(frame: bytes, network: IPv4Network) -> bool:
         places = [28, 38]
     else:
         places = [26, 30]
-        if frame[23] == ICMP and len(frame) >= 62 and frame[34] in {3, 5, 11, 12}:
+        if _is_icmp_error(frame):
             places += [54, 58]
     return any(IPv4Address(frame[at : at + 4]) in network for at in places)
 

@@ -92,8 +92,10 @@ class SaDatabase:
         self._forget_peer(tunnel)
 
     def change_tunnel(self, tunnel: Tunnel, settings: TunnelSettings) -> None:
-        """Give a tunnel other settings and keep its number; its SAs, made under the old ones, are taken out."""
-        self.clear(tunnel)
+        """Give a tunnel other settings and keep its number. SAs between other ends than the new ones are taken out."""
+        old = tunnel.settings
+        if (old.local, old.peer, old.protocol) != (settings.local, settings.peer, settings.protocol):
+            self.clear(tunnel)
         self._forget_peer(tunnel)
         tunnel.settings = settings
         self._tunnels_of_peer.setdefault(settings.peer, []).append(tunnel)
