@@ -1,0 +1,27 @@
+"""Every lab that ships starts without complaint and passes its own checks.
+
+hub_spoke shows B005, B152, B166, B202, B370, B371, B373; tokyo_paris_route_based B061, B062, B141, B179, B183, B191, B194,
+B197, B200, B202, B203, B205; tokyo_paris_policy_based B140, B142, B167, B168, B171, B191.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nsemu import Lab
+from nsemu.api.validation import Outcome, validate
+
+TOPOLOGIES = sorted((Path(__file__).parent.parent.parent / "topologies").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", TOPOLOGIES, ids=lambda path: path.stem)
+def test_a_lab_passes_its_checks(path: Path) -> None:
+    lab = Lab.load(path)
+    assert lab.problems == []
+    assert lab.topology.warnings == ()
+    results = validate(lab)
+    assert results, "a lab without checks"
+    failed = [f"{result.name}: {result}" for result in results if result.outcome is not Outcome.PASS]
+    assert not failed, "\n".join(failed)
