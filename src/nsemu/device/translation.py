@@ -2,46 +2,104 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from nsemu.config.device import DeviceConfig
+from nsemu.config.interface import Interface
 from nsemu.config.nat import Vip
+from nsemu.config.service import TCP, UDP
 from nsemu.flow.state import FlowState
-from nsemu.nat.mappings import Mappings
+from nsemu.nat.mappings import Mappings, VipPorts
 from nsemu.nat.pools import SourcePool
+from nsemu.policy.book import Book
 from nsemu.wire.address import mask_of
+
+Span = tuple[int, int]
+"""Lowest and highest address."""
 
 
 def compile_translation(state: FlowState, config: DeviceConfig) -> None:
-    """Bring pools, mappings and proxy ARP in step with a configuration; unchanged pools keep their state."""
+    """Bring pools, mappings, tunnel bindings and proxy ARP in step with a configuration.
+
+    Unchanged pools keep their state.
+    """
     state.pools = {
-        number: known if (known := state.pools.get(number)) is not None and known.record == record else made
+        number: known
+        if (known := state.pools.get(number)) is not None and known.record == record
+        else SourcePool(record, state.ports)
         for number, record in config.dips.items()
-        for made in (SourcePool(record, state.ports),)
     }
-    vips = {(_address(config, vip), vip.port): (vip, _server_port(config, vip)) for vip in config.vips.values()}
+    for pool in state.pools.values():
+        pool.sticky = config.nat.dip_sticky
+    vips = (ports for vip in config.vips.values() for ports in virtual_ports(config, vip))
     state.mappings = Mappings(config.mips.values(), vips)
     state.proxies = _proxies(config)
+    state.routed_proxies = _routed_proxies(config)
+    state.nhtb = dict(config.nhtb)
 
 
-def _address(config: DeviceConfig, vip: Vip) -> int:
-    if vip.address:
-        return vip.address
-    interface = config.interfaces.get(vip.interface)
-    return interface.address.address if interface is not None and interface.address is not None else 0
-
-
-def _server_port(config: DeviceConfig, vip: Vip) -> int:
+def virtual_ports(config: DeviceConfig, vip: Vip) -> Iterator[VipPorts]:
+    """The ports that a VIP takes: the first of its service, or with `vip multi-port` all of them."""
     service = config.services.get(vip.service)
-    return service.entries[0].destination_low if service is not None and service.entries else vip.port
+    entries = [entry for entry in service.entries if entry.protocol in {TCP, UDP}] if service is not None else []
+    address = vip.address or own_address(config, vip.interface)
+    if not entries or not address:
+        return
+    shift = entries[0].destination_low - vip.port
+    for entry in entries:
+        if config.nat.vip_multi_port:
+            low, high = max(0, entry.destination_low - shift), min(65535, entry.destination_high - shift)
+            yield VipPorts(address, entry.protocol, low, high, shift, vip)
+        elif entry.destination_low == entries[0].destination_low:
+            yield VipPorts(address, entry.protocol, vip.port, vip.port, shift, vip)
 
 
-def _proxies(config: DeviceConfig) -> dict[str, tuple[tuple[int, int], ...]]:
-    ranges: dict[str, list[tuple[int, int]]] = {}
+def own_address(config: DeviceConfig, interface: str) -> int:
+    """The address of an interface, 0 without one."""
+    record = config.interfaces.get(interface)
+    return record.address.address if record is not None and record.address is not None else 0
+
+
+def _proxies(config: DeviceConfig) -> dict[str, tuple[Span, ...]]:
+    """What to answer ARP for: by interface; those of a loopback interface at the members of its group."""
+    spans: dict[str, list[Span]] = {}
     for pool in config.dips.values():
-        ranges.setdefault(pool.interface, []).append((pool.low, pool.high))
+        spans.setdefault(pool.interface, []).append((pool.low, pool.high))
+        if pool.extended is not None:
+            spans[pool.interface].append((pool.extended.address, pool.extended.address))
     for mip in config.mips.values():
         low = mip.address & mask_of(mip.length)
-        ranges.setdefault(mip.interface, []).append((low, low | (mask_of(mip.length) ^ 0xFFFFFFFF)))
+        spans.setdefault(mip.interface, []).append((low, low | (mask_of(mip.length) ^ 0xFFFFFFFF)))
     for vip in config.vips.values():
         if vip.address:
-            ranges.setdefault(vip.interface, []).append((vip.address, vip.address))
-    return {interface: tuple(found) for interface, found in ranges.items()}
+            spans.setdefault(vip.interface, []).append((vip.address, vip.address))
+    for interface in config.interfaces.values():
+        if interface.loopback_group in spans:
+            spans.setdefault(interface.name, []).extend(spans[interface.loopback_group])
+    return {interface: tuple(found) for interface, found in spans.items()}
+
+
+def _routed_proxies(config: DeviceConfig) -> dict[str, tuple[Span, ...]]:
+    """Destinations that policies translate and that look as if they were on the wire of an interface.
+
+    Whether ARP is answered depends on the route to the address: one that leads elsewhere makes it ours.
+    """
+    book = Book(config)
+    spans: dict[str, list[Span]] = {}
+    for policy in config.policies.values():
+        if policy.destination_nat is None or not policy.enabled or policy.destination_negate:
+            continue
+        for low, high in book.addresses(policy.to_zone, policy.destinations):
+            for interface in config.interfaces.values():
+                if policy.from_zone in {interface.zone, "Global"}:
+                    spans.setdefault(interface.name, []).extend(_on_wire(interface, low, high))
+    return {interface: tuple(found) for interface, found in spans.items() if found}
+
+
+def _on_wire(interface: Interface, low: int, high: int) -> Iterator[Span]:
+    if interface.address is None:
+        return
+    network = interface.address.network
+    first, last = max(low, network.address), min(high, network.broadcast)
+    if first <= last:
+        yield first, last

@@ -129,19 +129,25 @@ def _wing_back(state: FlowState, sent: Ipv4Packet, vrouter: str) -> Wing | None:
 
 
 def translate_error(packet: Packet, wing: Wing, quoted: Ipv4Packet) -> bytes:
-    """The error as it goes on along `wing`: to the translated destination, quoting the packet as its sender sent it."""
+    """The error as it goes on along `wing`: to the translated destination, quoting the packet as its sender sent it.
+
+    What the end host of the session sends gets the address under which it is known on the other side. A node in front
+    of a translated client gets the client's: its own means nothing there (RFC 5508 §4.2, REQ-4).
+    """
     head = packet.data[: packet.header_length]
     message = packet.data[packet.header_length : packet.header_length + 8]
-    destination = packet.destination
+    source, destination = packet.source, packet.destination
     quote = packet.data[packet.header_length + 8 :]
     back = wing.opposite.rewrite
     if wing.rewrite is not None and back is not None:
+        if source == wing.flow[0] or (wing.forward and wing.flow[0] != wing.rewrite.after[0]):
+            source = wing.rewrite.after[0]
         destination = wing.rewrite.after[1]
         quote = _restore_quote(quote, quoted, back.before)
     body = IcmpMessage(message[0], message[1], int.from_bytes(message[4:8], "big"), quote).build()
     original = Ipv4Packet.parse(head[:2] + len(head + body).to_bytes(2, "big") + head[4:] + body)
     return Ipv4Packet(
-        original.source,
+        source,
         destination,
         PROTOCOL_ICMP,
         body,

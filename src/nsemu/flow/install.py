@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nsemu.flow.nhtb import bound_tunnel
 from nsemu.flow.packet import TCP
 from nsemu.flow.rewrite import Rewrite
 from nsemu.flow.session import HALF_OPEN_TIMEOUT, FlowTuple, Session, TcpState, Wing, session_key
@@ -28,13 +29,12 @@ def install(state: FlowState, setup: FlowSetup) -> Session | DropReason:
     if session is None:
         session = state.sessions.create(setup.protocol, state.scheduler.now)
         if session is None:
-            if setup.lease is not None:
-                setup.lease()
             return DropReason.SESSION_LIMIT
         _begin(state, setup, session)
     else:
         state.sessions.uninstall(session)
     session.generation = state.generation
+    session.lease = setup.lease
     session.policy = setup.decision.policy if setup.decision is not None else None
     _forward_wing(state, setup, session.forward)
     _reverse_wing(state, setup, session.reverse, reverse)
@@ -66,7 +66,6 @@ def _begin(state: FlowState, setup: FlowSetup, session: Session) -> None:
     if setup.protocol == TCP:
         session.tcp = TcpState()
         session.timeout = HALF_OPEN_TIMEOUT
-    session.release = setup.lease
 
 
 def _forward_wing(state: FlowState, setup: FlowSetup, wing: Wing) -> None:
@@ -142,7 +141,8 @@ def _reverse_way(state: FlowState, setup: FlowSetup) -> _Way | DropReason:
     entry = resolution.entry if resolution is not None else None
     egress = state.interfaces.get(entry.interface or "") if entry is not None and not entry.discards else None
     if through is not None or (egress is not None and egress.is_tunnel):
-        return _back_into_tunnel(state, setup, way, egress)
+        next_hop = entry.next_hop(setup.source) if entry is not None else 0
+        return _back_into_tunnel(state, setup, way, egress, next_hop)
     if entry is not None and egress is not None and not egress.is_tunnel and egress.zone == setup.ingress.zone:
         way.egress, way.next_hop, way.route_id = egress, entry.next_hop(setup.source), entry.id
     elif not setup.link_source:
@@ -150,14 +150,19 @@ def _reverse_way(state: FlowState, setup: FlowSetup) -> _Way | DropReason:
     return way
 
 
-def _back_into_tunnel(state: FlowState, setup: FlowSetup, way: _Way, egress: RunInterface | None) -> _Way | DropReason:
-    identifiers = egress.tunnel_ids if egress is not None and egress.is_tunnel else ()
+def _back_into_tunnel(
+    state: FlowState, setup: FlowSetup, way: _Way, egress: RunInterface | None, next_hop: int
+) -> _Way | DropReason:
+    """Back by the VPN that the next hop is bound to (B330), else by the one the packet came through."""
+    inward = egress if egress is not None and egress.is_tunnel else None
+    chosen = bound_tunnel(state, inward, next_hop) if inward is not None else None
     own = setup.tunnel_in.identifier if setup.tunnel_in is not None else 0
-    chosen = own if own in identifiers else next((item for item in identifiers if item in state.paths), None)
+    if chosen is None and inward is not None and own in inward.tunnel_ids:
+        chosen = state.paths.get(own)
     if chosen is None:
         setup.detail = f"{format_ipv4(setup.source)} in {setup.ingress.vrouter}"
         return DropReason.NO_REVERSE_ROUTE
-    way.path = state.paths[chosen]
+    way.path = chosen
     if way.path.bound is not None:
         way.egress = way.path.bound
     return way

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nsemu.flow.endpoints import endpoints_of
+from nsemu.flow.nhtb import bound_tunnel
 from nsemu.flow.stages.route import lookup_step
 from nsemu.flow.state import FlowState
 from nsemu.flow.steps import Dropped, EspSeal, IkeTriggered, NextHop, Originated, Sent
@@ -46,7 +47,7 @@ def originate(
     if resolution.entry.discards:
         return _lost(trace, DropReason.NULL_ROUTE, resolution.entry.subject)
     if egress.is_tunnel:
-        path = next((state.paths[number] for number in egress.tunnel_ids if number in state.paths), None)
+        path = bound_tunnel(state, egress, resolution.entry.next_hop(packet.destination))
         if path is None:
             return _lost(trace, DropReason.NO_TUNNEL, ("interface", egress.name))
         return _into_tunnel(state, path, packet, trace)

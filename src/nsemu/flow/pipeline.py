@@ -103,11 +103,14 @@ def renew(state: FlowState, session: Session, trace: PacketTrace | None) -> Sess
     _carrier_zone(state, setup)
     had_translation = wing.rewrite.after if wing.rewrite is not None else None
     if any(stage(state, setup) is not None for stage in FIRST_PACKET_STAGES) or setup.translated != had_translation:
-        if setup.lease is not None and setup.translated != had_translation:
-            setup.lease()
+        setup.give_back()
         state.sessions.remove(session, "Close - OTHER")
         return None
-    return session if isinstance(install(state, setup), Session) else None
+    if isinstance(install(state, setup), DropReason):
+        setup.give_back()
+        state.sessions.remove(session, "Close - OTHER")
+        return None
+    return session
 
 
 def _first_packet(state: FlowState, packet: Packet) -> None:
@@ -160,6 +163,7 @@ def _new_flow(state: FlowState, packet: Packet) -> None:
 
 
 def _refuse(state: FlowState, packet: Packet, setup: FlowSetup, stage: str, reason: DropReason) -> None:
+    setup.give_back()
     drop(packet, stage, reason, setup.detail, setup.subject)
     if reason in _POLICY_REASONS:
         decided = setup.decision.policy if setup.decision is not None else None

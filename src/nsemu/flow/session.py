@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from nsemu.flow.rewrite import Rewrite
     from nsemu.flow.tunnels import TunnelPath
     from nsemu.ipsec.tunnel import Tunnel
+    from nsemu.nat.pools import Lease
     from nsemu.policy.decision import PolicyRun
     from nsemu.runtime.interface import RunInterface
 
@@ -142,11 +143,11 @@ class Session:
         "icmp",
         "id",
         "last_seen",
+        "lease",
         "link_source",
         "log_id",
         "policy",
         "protocol",
-        "release",
         "reverse",
         "service",
         "service_timeout",
@@ -168,7 +169,7 @@ class Session:
         self.icmp: tuple[int, int] | None = None
         self.link_source = b""
         self.close_reason = "Close - AGE OUT"
-        self.release: Callable[[], None] | None = None
+        self.lease: Lease | None = None
         self.log_id = 0
         self.forward = Wing(self, forward=True)
         self.reverse = Wing(self, forward=False)
@@ -246,9 +247,8 @@ class SessionTable:
         self._free.append(session.id)
         if reason is not None:
             session.close_reason = reason
-        if session.release is not None:
-            session.release()
-            session.release = None
+        if session.lease is not None:
+            session.lease.release()
         self.on_close(session)
 
     def sweep(self, now: Instant) -> int:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from nsemu.flow.packet import ICMP, TCP, Packet
+from nsemu.flow.packet import ICMP, TCP, UDP, Packet
 from nsemu.flow.session import FlowTuple, Session
 from nsemu.flow.tunnels import TunnelPath
 from nsemu.ipsec.tunnel import Tunnel
+from nsemu.nat.pools import Lease
 from nsemu.policy.decision import Decision, Traffic
 from nsemu.runtime.interface import RunInterface
 from nsemu.runtime.trace import PacketTrace, Step
@@ -20,7 +19,8 @@ class FlowSetup:
     """What is known of a new flow, and what the stages decided about it.
 
     `renews` is the session that is looked at again after a configuration or route change; None for a new flow.
-    `new_source` and `new_destination` are (address, port) after translation; `lease` gives the port back.
+    `new_source` and `new_destination` are (address, port) after translation; `lease` holds the source that was given.
+    `vrouter` is where the destination is looked up: that of the ingress interface, or of the mapped host.
     `detail` and `subject` explain a drop. `icmp` is (type, code) of an ICMP message that is no echo.
     """
 
@@ -49,6 +49,7 @@ class FlowSetup:
         "to_zone",
         "trace",
         "tunnel_in",
+        "vrouter",
     )
 
     def __init__(self, protocol: int, flow: FlowTuple, ingress: RunInterface, tunnel_in: Tunnel | None) -> None:
@@ -70,7 +71,8 @@ class FlowSetup:
         self.path: TunnelPath | None = None
         self.new_source: Address | None = None
         self.new_destination: Address | None = None
-        self.lease: Callable[[], None] | None = None
+        self.lease: Lease | None = None
+        self.vrouter = ingress.vrouter
         self.detail = ""
         self.subject: tuple[object, ...] = ()
 
@@ -135,6 +137,19 @@ class FlowSetup:
         """What policies look at."""
         first, second = self.icmp if self.icmp is not None else (self.source_port, self.destination_port)
         return Traffic(self.source, self.destination, self.protocol, first, second)
+
+    @property
+    def mapped_traffic(self) -> Traffic | None:
+        """The same with the server's port, where a VIP translates the port; None elsewhere."""
+        if self.protocol not in {TCP, UDP} or self.routed_port == self.destination_port:
+            return None
+        return Traffic(self.source, self.destination, self.protocol, self.source_port, self.routed_port)
+
+    def give_back(self) -> None:
+        """The flow will not be: a source that was taken for it is free again."""
+        held = self.renews.lease if self.renews is not None else None
+        if self.lease is not None and self.lease is not held:
+            self.lease.release()
 
     def add(self, step: Step) -> None:
         """Add a step to the trace, which must be there."""

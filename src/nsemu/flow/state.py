@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from nsemu.config.device import DeviceConfig
+from nsemu.config.nat import NhtbKey
 from nsemu.flow.neighbors import Neighbor, NeighborTable
 from nsemu.flow.packet import Packet
 from nsemu.flow.session import Session, SessionIndex, SessionTable
@@ -20,6 +21,7 @@ from nsemu.nat.pools import SourcePool
 from nsemu.nat.ports import PortTranslator
 from nsemu.policy.services import ServiceTable
 from nsemu.policy.table import PolicyTable
+from nsemu.routing.resolve import resolve
 from nsemu.routing.table import RoutingTable
 from nsemu.runtime.drop import DropReason
 from nsemu.runtime.event_log import Level
@@ -98,6 +100,8 @@ class FlowState:
         self.pools: dict[int, SourcePool] = {}
         self.mappings = Mappings()
         self.proxies: dict[str, tuple[tuple[int, int], ...]] = {}
+        self.routed_proxies: dict[str, tuple[tuple[int, int], ...]] = {}
+        self.nhtb: dict[NhtbKey, str] = {}
         self.reassembly = Reassembly()
         self.udp_handlers: dict[int, UdpHandler] = {}
         self.echo_handlers: list[EchoHandler] = []
@@ -118,7 +122,15 @@ class FlowState:
             return False
         if address in {interface.address, interface.manage_ip}:
             return True
-        return any(low <= address <= high for low, high in self.proxies.get(interface.name, ()))
+        if any(low <= address <= high for low, high in self.proxies.get(interface.name, ())):
+            return True
+        translated = self.routed_proxies.get(interface.name, ())
+        return any(low <= address <= high for low, high in translated) and self._leads_elsewhere(interface, address)
+
+    def _leads_elsewhere(self, interface: RunInterface, address: int) -> bool:
+        """Whether the route to an address that a policy translates leaves by another interface."""
+        resolution = resolve(self.routes, interface.vrouter, address)
+        return resolution is not None and resolution.entry.interface != interface.name
 
     def zone_id(self, zone: str) -> int:
         """The number of a zone."""

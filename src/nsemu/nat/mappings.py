@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from nsemu.config.nat import Mip, Vip
+
+
+@dataclass(frozen=True, slots=True)
+class VipPorts:
+    """Ports LOW to HIGH of a virtual address that lead to one server, `shift` ports further up there."""
+
+    address: int
+    protocol: int
+    low: int
+    high: int
+    shift: int
+    vip: Vip
 
 
 class Mappings:
     """All address mappings of a device. Host masks are found by one look-up, wider ones by a scan."""
 
-    __slots__ = ("_by_address", "_by_host", "_vips", "_wide", "empty")
+    __slots__ = ("_by_address", "_by_host", "_vips", "_virtual", "_wide", "empty")
 
-    def __init__(self, mips: Iterable[Mip] = (), vips: Mapping[tuple[int, int], tuple[Vip, int]] | None = None) -> None:
+    def __init__(self, mips: Iterable[Mip] = (), vips: Iterable[VipPorts] = ()) -> None:
         self._by_address: dict[int, Mip] = {}
         self._by_host: dict[tuple[str, int], Mip] = {}
         self._wide: list[Mip] = []
@@ -23,7 +36,11 @@ class Mappings:
             else:
                 self._wide.append(mip)
         self._wide.sort(key=lambda mip: -mip.length)
-        self._vips = dict(vips or {})
+        self._vips: dict[tuple[int, int], list[VipPorts]] = {}
+        # The ports of one service before the range of another that covers them.
+        for ports in sorted(vips, key=lambda item: item.high - item.low):
+            self._vips.setdefault((ports.address, ports.protocol), []).append(ports)
+        self._virtual = {ports.vip.address for found in self._vips.values() for ports in found}
         self.empty = not (self._by_address or self._wide or self._vips)
 
     def mip(self, destination: int) -> tuple[Mip, int] | None:
@@ -37,23 +54,31 @@ class Mappings:
                 return mip, host
         return None
 
-    def vip(self, destination: int, port: int) -> tuple[Vip, int] | None:
+    def vip(self, destination: int, protocol: int, port: int) -> tuple[Vip, int] | None:
         """The VIP of a destination and port, and the port at its server."""
-        return self._vips.get((destination, port))
+        for ports in self._vips.get((destination, protocol), ()):
+            if ports.low <= port <= ports.high:
+                return ports.vip, port + ports.shift
+        return None
+
+    def is_virtual(self, destination: int) -> bool:
+        """Whether the address exists for its VIPs alone: what none of them takes leads nowhere."""
+        return destination in self._virtual
 
     def claims(self, destination: int, protocol: int, port: int) -> bool:
         """Whether a packet to that destination is for a mapped host, though the address may be the device's own."""
         if self.empty:
             return False
-        return self.mip(destination) is not None or (protocol in {6, 17} and (destination, port) in self._vips)
+        return self.mip(destination) is not None or self.vip(destination, protocol, port) is not None
 
-    def behind(self, interface: str, host: int) -> tuple[Mip, int] | None:
-        """The MIP with which a host leaves by an interface, and its mapped address."""
-        exact = self._by_host.get((interface, host))
-        if exact is not None:
-            return exact, exact.address
-        for mip in self._wide:
-            address = mip.maps_back(host) if mip.interface == interface else None
-            if address is not None:
-                return mip, address
+    def behind(self, interfaces: Iterable[str], host: int) -> tuple[Mip, int] | None:
+        """The MIP with which a host leaves by an interface (its loopback group first), and its mapped address."""
+        for interface in interfaces:
+            exact = self._by_host.get((interface, host))
+            if exact is not None:
+                return exact, exact.address
+            for mip in self._wide:
+                address = mip.maps_back(host) if mip.interface == interface else None
+                if address is not None:
+                    return mip, address
         return None

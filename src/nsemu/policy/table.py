@@ -26,11 +26,12 @@ _DEFAULT_DENY = Decision(PolicyAction.DENY, Reason.DEFAULT_DENY)
 class PolicyTable:
     """The run-time policies of one configuration. `services` names traffic and knows the time-outs."""
 
-    __slots__ = ("_config", "_lists", "_resolve", "_runs", "_searches", "_stale", "services")
+    __slots__ = ("_bases", "_config", "_lists", "_resolve", "_runs", "_searches", "_stale", "services")
 
     def __init__(self, config: DeviceConfig, resolve: ResolveName, previous: PolicyTable | None) -> None:
         self._config = config
         self._resolve = resolve
+        self._bases: dict[int, int] = {}
         self._lists: dict[ZonePair, PolicyList] = {}
         self._searches: dict[ZonePair, tuple[PolicyList, ...]] = {}
         self._stale: dict[ZonePair, PolicyList] = {}
@@ -78,8 +79,11 @@ class PolicyTable:
 
     def first_destination(self, policy: Policy) -> int:
         """The lowest address of a policy's destination: where a `nat dst` range begins to be counted."""
-        ranges = Book(self._config, self._resolve).addresses(policy.to_zone, policy.destinations)
-        return ranges[0][0] if ranges else 0
+        base = self._bases.get(policy.id)
+        if base is None:
+            ranges = Book(self._config, self._resolve).addresses(policy.to_zone, policy.destinations)
+            base = self._bases[policy.id] = ranges[0][0] if ranges else 0
+        return base
 
     def _default(self, from_zone: str, to_zone: str) -> Decision:
         if from_zone == to_zone:

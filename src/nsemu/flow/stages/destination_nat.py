@@ -19,7 +19,7 @@ def destination_nat(state: FlowState, setup: FlowSetup) -> DropReason | None:
     """Decide the destination with which the flow leaves."""
     found = setup.decision.policy if setup.decision is not None else None
     wanted = found.policy.destination_nat if found is not None else None
-    if found is None or wanted is None:
+    if found is None or wanted is None or setup.new_destination is not None:  # a MIP or VIP has decided
         return None
     address = wanted.low
     if wanted.high is not None:
@@ -38,7 +38,7 @@ def destination_nat(state: FlowState, setup: FlowSetup) -> DropReason | None:
 
 def _route_again(state: FlowState, setup: FlowSetup) -> DropReason | None:
     address = setup.routed_destination
-    vrouter = setup.ingress.vrouter
+    vrouter = setup.vrouter
     if setup.trace is not None:
         setup.add(lookup_step(state, setup.ingress.name, (setup.source, address), vrouter))
     resolution = resolve(state.routes, vrouter, address)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from nsemu.flow.packet import TCP, UDP
 from nsemu.flow.setup import FlowSetup
 from nsemu.flow.state import FlowState
 from nsemu.flow.steps import DestinationTranslation
 from nsemu.runtime.drop import DropReason
+from nsemu.wire.address import format_ipv4
 
 
 def mapping(state: FlowState, setup: FlowSetup) -> DropReason | None:
@@ -18,14 +18,17 @@ def mapping(state: FlowState, setup: FlowSetup) -> DropReason | None:
     if found is not None:
         mip, host = found
         setup.map_destination(host, setup.destination_port)
+        setup.vrouter = mip.vrouter
         _explain(setup, "MIP", ("mip", mip.interface, mip.address))
         return None
-    if setup.protocol in {TCP, UDP}:
-        server = mappings.vip(setup.destination, setup.destination_port)
-        if server is not None:
-            vip, port = server
-            setup.map_destination(vip.host, port)
-            _explain(setup, "VIP", ("vip", vip.interface, vip.address, vip.port))
+    server = mappings.vip(setup.destination, setup.protocol, setup.destination_port)
+    if server is not None:
+        vip, port = server
+        setup.map_destination(vip.host, port)
+        _explain(setup, "VIP", ("vip", vip.interface, vip.address, vip.port))
+    elif mappings.is_virtual(setup.destination):
+        setup.detail = f"{format_ipv4(setup.destination)}/{setup.destination_port}"
+        return DropReason.NO_MAPPING
     return None
 
 

@@ -19,6 +19,10 @@ _REFUSALS = {PolicyAction.DENY: DropReason.POLICY_DENY, PolicyAction.REJECT: Dro
 def policy(state: FlowState, setup: FlowSetup) -> DropReason | None:
     """Find the policy; for a tunnel policy, find its tunnel or check that the packet came through it (B167, B169)."""
     decision = state.policies.lookup(setup.from_zone, setup.to_zone, setup.traffic)
+    mapped = setup.mapped_traffic
+    if mapped is not None and decision.policy is None:
+        # A policy for a VIP may name the server's service as well as one with the virtual port.
+        decision = state.policies.lookup(setup.from_zone, setup.to_zone, mapped)
     setup.decision = decision
     found = decision.policy
     setup.subject = ("policy", found.id) if found is not None else _default_subject(setup, decision)

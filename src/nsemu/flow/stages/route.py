@@ -13,7 +13,7 @@ from nsemu.wire.address import format_ipv4
 
 def route(state: FlowState, setup: FlowSetup) -> DropReason | None:
     """Decide egress interface, next hop and destination zone."""
-    vrouter = setup.ingress.vrouter
+    vrouter = setup.vrouter
     destination = setup.routed_destination
     resolution = resolve(state.routes, vrouter, destination)
     if setup.trace is not None:

@@ -1,28 +1,35 @@
 """Source translation: by the policy, by a MIP of the egress interface, by interface NAT mode, in this order.
 
 Interface NAT mode translates sources that leave for the Untrust zone (B194). What enters a tunnel keeps its source
-unless the policy or a MIP says otherwise: proxy IDs and the peer's policies are about the original addresses (E033).
+unless the policy or a MIP of its tunnel interface says otherwise: proxy IDs and the peer's policies are about the
+original addresses (E033).
 """
 
 from __future__ import annotations
 
 from nsemu.flow.packet import ICMP, TCP, UDP
-from nsemu.flow.setup import Address, FlowSetup
+from nsemu.flow.setup import FlowSetup
 from nsemu.flow.state import FlowState
 from nsemu.flow.steps import SourceTranslation
+from nsemu.nat.pools import Lease, PoolLease, PortLease, SourcePool, lease_port
 from nsemu.runtime.drop import DropReason
+from nsemu.runtime.interface import RunInterface
 
 NAT_EGRESS_ZONE = "Untrust"
+EGRESS_DIP = 2
+"""The pool that is the address of the egress interface."""
+
+_ECHO = frozenset({0, 8})
 
 
 def source_nat(state: FlowState, setup: FlowSetup) -> DropReason | None:
     """Decide the source with which the flow leaves."""
     found = setup.decision.policy if setup.decision is not None else None
     if found is not None and found.policy.source_nat:
-        if found.policy.dip_id is not None:
-            return _from_pool(state, setup, found.policy.dip_id, ("policy", found.id))
+        if found.policy.dip_id not in {None, EGRESS_DIP}:
+            return _from_pool(state, setup, found.policy.dip_id or 0, ("policy", found.id))
         return _from_egress(state, setup, "policy", ("policy", found.id))
-    mapped = state.mappings.behind(setup.egress.name, setup.source)
+    mapped = state.mappings.behind(_serving(state, setup), setup.source)
     if mapped is not None:
         mip, address = mapped
         setup.new_source = (address, _source_port(setup))
@@ -35,23 +42,48 @@ def source_nat(state: FlowState, setup: FlowSetup) -> DropReason | None:
     return _from_egress(state, setup, "interface NAT", ("interface", setup.ingress.name))
 
 
+def _serving(state: FlowState, setup: FlowSetup) -> tuple[str, ...]:
+    """The interfaces whose pools and MIPs serve a flow: the egress, its loopback group before it (B148).
+
+    For a policy-based VPN they are the tunnel interfaces of the tunnel zone to which it is bound.
+    """
+    if setup.path is not None and setup.path.bound is None:
+        vpn = state.config.vpns.get(setup.path.vpn)
+        zone = vpn.bind_zone if vpn is not None else None
+        return tuple(name for name, interface in state.interfaces.items() if zone and interface.zone == zone)
+    group = setup.egress.config.loopback_group
+    return (group, setup.egress.name) if group is not None else (setup.egress.name,)
+
+
 def _from_egress(state: FlowState, setup: FlowSetup, reason: str, subject: tuple[object, ...]) -> DropReason | None:
-    address = setup.egress.address
-    if not address:
+    egress = _addressed(state, setup)
+    if egress is None:
         setup.detail, setup.subject = f"{setup.egress.name} has no address", subject
         return DropReason.NO_PORT
-    port: int | None = _source_port(setup)
+    address = egress.address
+    source = (address, _source_port(setup))
     if _has_ports(setup):
-        port = _kept_port(setup, address)
-        if port is None:
-            port = state.ports.allocate(address, setup.protocol)
-        if port is None:
-            setup.detail = setup.egress.name
+        kept = _kept(setup)
+        reusable = isinstance(kept, PortLease) and kept.source[0] == address
+        lease = kept if reusable else lease_port(state.ports, address, setup.protocol)
+        if lease is None:
+            setup.detail, setup.subject = egress.name, subject
             return DropReason.NO_PORT
-        setup.lease = _Lease(state, (address, port), setup.protocol)
-    setup.new_source = (address, port or 0)
+        setup.lease = lease
+        source = lease.source
+    setup.new_source = source
     _explain(setup, reason, subject)
     return None
+
+
+def _addressed(state: FlowState, setup: FlowSetup) -> RunInterface | None:
+    """The interface whose address the source gets. An unnumbered tunnel interface has none to give (B196)."""
+    inner = (state.interfaces[name] for name in _serving(state, setup) if name in state.interfaces)
+    if setup.path is not None and setup.path.bound is None:
+        numbered = next((interface for interface in inner if interface.length), None)
+        return numbered or (setup.egress if setup.egress.address else None)
+    egress = setup.egress
+    return egress if (egress.length if egress.is_tunnel else egress.address) else None
 
 
 def _from_pool(state: FlowState, setup: FlowSetup, number: int, subject: tuple[object, ...]) -> DropReason | None:
@@ -60,17 +92,21 @@ def _from_pool(state: FlowState, setup: FlowSetup, number: int, subject: tuple[o
     setup.detail = f"dip-id {number}"
     if pool is None:
         return DropReason.NO_PORT
-    kept = _kept_source(setup)
-    if kept is not None and kept[0] in pool.record:
-        source: Address | None = kept
-    else:
-        source = pool.allocate((setup.source, _source_port(setup)), setup.protocol)
-    if source is None:
+    if pool.record.interface not in {*_serving(state, setup), setup.egress.name}:
+        setup.detail = f"dip-id {number} is of {pool.record.interface}, the way out is {setup.egress.name}"
         return DropReason.NO_PORT
-    setup.lease = _PoolLease(state, number, source, setup.protocol)
-    setup.new_source = source
+    lease = _kept_in(pool, setup) or _allocate(pool, setup)
+    if lease is None:
+        return DropReason.NO_PORT
+    setup.lease = lease
+    setup.new_source = lease.source
+    setup.detail, setup.subject = "", ()
     _explain(setup, f"dip-id {number}", subject)
     return None
+
+
+def _allocate(pool: SourcePool, setup: FlowSetup) -> PoolLease | None:
+    return pool.allocate((setup.source, _source_port(setup)), setup.protocol, has_ports=_has_ports(setup))
 
 
 def _why_not(setup: FlowSetup) -> str:
@@ -89,7 +125,7 @@ def _why_not(setup: FlowSetup) -> str:
 
 def _has_ports(setup: FlowSetup) -> bool:
     if setup.protocol == ICMP:
-        return setup.icmp is not None and setup.icmp[0] in {0, 8}
+        return setup.icmp is not None and setup.icmp[0] in _ECHO
     return setup.protocol in {TCP, UDP}
 
 
@@ -98,44 +134,14 @@ def _source_port(setup: FlowSetup) -> int:
     return setup.destination_port if setup.protocol == ICMP else setup.source_port
 
 
-def _kept_source(setup: FlowSetup) -> Address | None:
-    """The translated source that a session under renewal has."""
-    session = setup.renews
-    if session is None or session.forward.rewrite is None:
-        return None
-    after = session.forward.rewrite.after
-    return (after[0], after[3] if setup.protocol == ICMP else after[2])
+def _kept(setup: FlowSetup) -> Lease | None:
+    """The source that a session under renewal holds."""
+    return setup.renews.lease if setup.renews is not None else None
 
 
-def _kept_port(setup: FlowSetup, address: int) -> int | None:
-    kept = _kept_source(setup)
-    return kept[1] if kept is not None and kept[0] == address else None
-
-
-class _Lease:
-    """Gives a translated port back when the session ends."""
-
-    __slots__ = ("_protocol", "_source", "_state")
-
-    def __init__(self, state: FlowState, source: Address, protocol: int) -> None:
-        self._state, self._source, self._protocol = state, source, protocol
-
-    def __call__(self) -> None:
-        self._state.ports.release(self._source[0], self._protocol, self._source[1])
-
-
-class _PoolLease:
-    """Gives a source back to its pool when the session ends."""
-
-    __slots__ = ("_number", "_protocol", "_source", "_state")
-
-    def __init__(self, state: FlowState, number: int, source: Address, protocol: int) -> None:
-        self._state, self._number, self._source, self._protocol = state, number, source, protocol
-
-    def __call__(self) -> None:
-        pool = self._state.pools.get(self._number)
-        if pool is not None:
-            pool.release(self._source, self._protocol)
+def _kept_in(pool: SourcePool, setup: FlowSetup) -> PoolLease | None:
+    kept = _kept(setup)
+    return kept if isinstance(kept, PoolLease) and kept.pool is pool else None
 
 
 def _explain(setup: FlowSetup, reason: str, subject: tuple[object, ...]) -> None:

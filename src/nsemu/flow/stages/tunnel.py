@@ -1,15 +1,17 @@
-"""The tunnel of a flow: the VPN bound to its egress tunnel interface, or the one its policy names (B031, B141, B167).
+"""The tunnel of a flow: a VPN bound to its egress tunnel interface, or the one its policy names (B031, B141, B167).
 
 Without an active Phase 2 SA the packet is dropped and IKE is triggered (B061, B154).
 """
 
 from __future__ import annotations
 
+from nsemu.flow.nhtb import bound_tunnel
 from nsemu.flow.setup import FlowSetup
 from nsemu.flow.state import FlowState
 from nsemu.flow.steps import IkeTriggered, TunnelSelect
 from nsemu.flow.tunnels import TunnelPath
 from nsemu.runtime.drop import DropReason
+from nsemu.wire.address import format_ipv4
 
 
 def tunnel(state: FlowState, setup: FlowSetup) -> DropReason | None:
@@ -17,9 +19,10 @@ def tunnel(state: FlowState, setup: FlowSetup) -> DropReason | None:
     reason = "policy"
     if setup.egress.is_tunnel:
         reason = "route"
-        setup.path = bound_path(state, setup)
+        setup.path = bound_tunnel(state, setup.egress, setup.next_hop)
         if setup.path is None:
-            setup.detail = setup.egress.name
+            several = len(setup.egress.tunnel_ids) > 1
+            setup.detail = f"no binding for next hop {format_ipv4(setup.next_hop)}" if several else setup.egress.name
             setup.subject = ("interface", setup.egress.name)
             return DropReason.NO_TUNNEL
     path = setup.path
@@ -29,15 +32,6 @@ def tunnel(state: FlowState, setup: FlowSetup) -> DropReason | None:
         subject = ("vpn", path.vpn)
         setup.add(TunnelSelect(path.identifier, path.vpn, path.tunnel.settings.peer, reason, subject))
     return require_sa(state, setup, path)
-
-
-def bound_path(state: FlowState, setup: FlowSetup) -> TunnelPath | None:
-    """The tunnel bound to the egress interface."""
-    for identifier in setup.egress.tunnel_ids:
-        path = state.paths.get(identifier)
-        if path is not None:
-            return path
-    return None
 
 
 def require_sa(state: FlowState, setup: FlowSetup, path: TunnelPath) -> DropReason | None:

@@ -1,0 +1,24 @@
+"""The choice among the VPNs of one tunnel interface: the next-hop tunnel binding table (Vol. 5, "Multiple Tunnels per
+Tunnel Interface"; B330, B332).
+
+The gateway of the route is the peer's tunnel interface; the table says to which VPN it belongs. A route without gateway
+is looked for by the destination itself, which is right for the peers' tunnel interfaces.
+"""
+
+from __future__ import annotations
+
+from nsemu.flow.state import FlowState
+from nsemu.flow.tunnels import TunnelPath
+from nsemu.runtime.interface import RunInterface
+
+
+def bound_tunnel(state: FlowState, interface: RunInterface, next_hop: int) -> TunnelPath | None:
+    """The tunnel for packets that leave by a tunnel interface towards `next_hop`.
+
+    With one VPN bound it is that one, whatever the table says. None when there is none, or no entry tells which.
+    """
+    paths = [state.paths[number] for number in interface.tunnel_ids if number in state.paths]
+    if len({path.vpn for path in paths}) < 2:
+        return paths[0] if paths else None
+    vpn = state.nhtb.get((interface.name, next_hop))
+    return next((path for path in paths if path.vpn == vpn), None)
