@@ -1,8 +1,5 @@
 """DIP pools at work: which address and port a session's source gets."""
 
-Vol. 5, "VPN Sites with Overlapping Addresses".
-"""
-
 from __future__ import annotations
 
 from typing import Protocol
@@ -23,7 +20,7 @@ class Lease(Protocol):
         """Give it back; only the first call counts."""
 
     def another(self) -> Lease | None:
-        """One more source at the same address, for a connection that belongs to the session; None when out of them."""
+        """One more source at the same address, for a connection of the same session; None when out of them."""
 
 
 class PortLease:
