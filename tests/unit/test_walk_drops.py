@@ -20,7 +20,9 @@ from nsemu.flow.steps import Dropped
 from nsemu.runtime.drop import DropReason
 from support.drop_scenes import SCENES
 
-DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "dispositions.md"
+ROOT = Path(__file__).parent.parent.parent
+DOCUMENT = ROOT / "docs" / "dispositions.md"
+SOURCE = ROOT / "src" / "nsemu"
 
 
 def drop_of(trace_steps: list[object]) -> Dropped:
@@ -90,9 +92,15 @@ def test_a_factory_default_has_no_line() -> None:
     assert "  config   no line: a factory default\n" in walk.text()
 
 
-def test_every_first_packet_stage_has_a_name_in_the_walk() -> None:
-    for stage in FIRST_PACKET_STAGES:
-        assert stage_of_drop(Dropped(stage.__name__, DropReason.NO_ROUTE)).number > 0
+def test_every_stage_that_drops_has_a_name_in_the_walk() -> None:
+    """Those of the first packet by their functions, the others as the source writes them."""
+    named = {stage.__name__ for stage in FIRST_PACKET_STAGES}
+    for package in ("flow", "device"):
+        for file in (SOURCE / package).rglob("*.py"):
+            named |= set(re.findall(r'(?:drop\([\w.]+, |Dropped\()"(\w+)"', file.read_text()))
+    assert len(named) > len(FIRST_PACKET_STAGES)
+    for stage in named:
+        assert stage_of_drop(Dropped(stage, DropReason.NO_ROUTE)).number > 0
 
 
 def test_the_document_lists_all_reasons() -> None:
