@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -60,41 +61,80 @@ def execute(options: argparse.Namespace) -> int:
     with usable():
         source = known_node(lab, options.source)
         destination = address_of(lab, options.destination)
-        walks = _walks(lab, source, destination, options)
+        journey = _travel(lab, source, destination, options)
+    last = journey.walks[-1].disposition
     if options.json:
-        document = {"disposition": walks[-1].disposition, "walks": [walk.to_json() for walk in walks]}
-        print(json.dumps(document, indent=2))
+        walks = [walk.to_json() for walk in journey.walks]
+        print(
+            json.dumps({"disposition": last, "ike_failed_at": journey.ike_failed_at or None, "walks": walks}, indent=2)
+        )
     else:
-        print("\n".join(walk.text() for walk in walks), end="")
-    return 0 if walks[-1].disposition in _DELIVERED else ANSWER_NO
+        print(journey.text(), end="")
+    return 0 if last in _DELIVERED else ANSWER_NO
 
 
-def _walks(lab: Lab, source: str, destination: str, options: argparse.Namespace) -> list[PacketWalk]:
-    """The walk of the packet, and again for every tunnel on its way that had to be negotiated first."""
+@dataclass(frozen=True, slots=True)
+class _Journey:
+    """The walks of one packet, sent again for every tunnel that had to be negotiated.
+
+    `times` are the virtual seconds at which they began; `ike_failed_at` names the device whose tunnel did not come up.
+    """
+
+    walks: list[PacketWalk] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
+    ike_failed_at: str = ""
+
+    def to_json(self) -> dict[str, object]:
+        """As `--json` prints it."""
+        return {
+            "disposition": self.walks[-1].disposition,
+            "ike_failed_at": self.ike_failed_at or None,
+            "walks": [walk.to_json() for walk in self.walks],
+        }
+
+    def text(self) -> str:
+        """All walks for people, with what happened between them."""
+        parts: list[str] = []
+        for walk, at in zip(self.walks, self.times, strict=True):
+            if parts:
+                parts.append(f"\n--- the tunnel is up: the same packet again, at {at:g} s ---\n\n")
+            parts.append(walk.text())
+        if self.ike_failed_at:
+            node = self.ike_failed_at
+            parts.append(f"\n--- the tunnel did not come up in {_PATIENCE:g} s; `get event` at {node} says why ---\n")
+        return "".join(parts)
+
+
+def _travel(lab: Lab, source: str, destination: str, options: argparse.Namespace) -> _Journey:
     walks: list[PacketWalk] = []
-    waited_at: set[str] = set()
+    times: list[float] = []
+    waited_for: set[tuple[str, int]] = set()
     while True:
-        walk = lab.trace(source, destination, proto=options.proto, dport=options.dport)
-        walks.append(walk)
-        where = awaits_ike(walk)
-        if options.first_only or options.what_if or not where or where in waited_at:
-            return walks
-        waited_at.add(where)
-        _let_ike_finish(lab, where)
+        times.append(lab.now)
+        walks.append(lab.trace(source, destination, proto=options.proto, dport=options.dport))
+        wanted = awaited_tunnel(walks[-1])
+        if options.first_only or options.what_if or wanted is None or wanted in waited_for:
+            return _Journey(walks, times)
+        waited_for.add(wanted)
+        if not _comes_up(lab, *wanted):
+            return _Journey(walks, times, wanted[0])
 
 
-def awaits_ike(walk: PacketWalk) -> str:
-    """The device that dropped the packet, or its answer, and asked IKE for a tunnel; empty when none did."""
+def awaited_tunnel(walk: PacketWalk) -> tuple[str, int] | None:
+    """The device that dropped the packet, or its answer, and the ID of the tunnel that it asked IKE for."""
     from nsemu.runtime.drop import DropReason
 
     verdict = walk.verdict
-    return verdict.hop.node if verdict.reason is DropReason.SA_INACTIVE and verdict.hop is not None else ""
+    if verdict.reason is not DropReason.SA_INACTIVE or verdict.hop is None:
+        return None
+    asked = [step.fact.values["tunnel_id"] for step in verdict.hop.steps if "tunnel_id" in step.fact.values]
+    return (verdict.hop.node, asked[-1]) if asked else None
 
 
-def _let_ike_finish(lab: Lab, node: str) -> None:
-    """Let virtual time pass until the device has one more active tunnel, or for as long as IKE may try."""
-    tunnels = lab[node].device.database
-    before = sum(tunnel.active for tunnel in tunnels)
+def _comes_up(lab: Lab, node: str, identifier: int) -> bool:
+    """Let virtual time pass until the tunnel is active, or for as long as IKE may try."""
+    tunnel = next((one for one in lab[node].device.database if one.identifier == identifier), None)
     end = lab.now + _PATIENCE
-    while lab.now < end and sum(tunnel.active for tunnel in tunnels) <= before:
+    while tunnel is not None and not tunnel.active and lab.now < end:
         lab.run_for(_LOOK_EVERY)
+    return tunnel is not None and tunnel.active

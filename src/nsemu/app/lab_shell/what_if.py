@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable
 
 from nsemu.app.lab_shell.session import Refused, Session
+from nsemu.lab.network import LabError
 
 _FAILED = 70
 _REFUSED = 71
@@ -47,7 +48,7 @@ def _in_child(session: Session, trial: Callable[[], str], writing: int) -> None:
                 link.remove_tap(tap)
         text = trial()
         code = 0
-    except Refused as error:
+    except LabError as error:
         code, text = _REFUSED, str(error)
     except BaseException:
         text = traceback.format_exc()
