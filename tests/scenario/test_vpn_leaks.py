@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from support.labs import (
     ESP,
     PARIS,
     TOKYO,
+    Background,
     Security,
     Site,
     Wiretap,
@@ -210,14 +212,18 @@ def test_mid_session_events(tmp_path: Path, style: str, event: Callable[[Lab], N
     lab = styled(tmp_path, style)
     warm(lab)
     tap = tapped(lab)
-    flows = [lab["tokyo-pc"].start("ping 10.2.2.5 count 40 interval 1 size 500")[0],
-             lab["paris-pc"].start("ping 10.1.1.5 count 40 interval 1")[0]]  # fmt: skip
-    for flow in flows:
-        next(flow)
+    flows = [
+        Background(lab, "tokyo-pc", "ping 10.2.2.5 count 40 interval 1 size 500"),
+        Background(lab, "paris-pc", "ping 10.1.1.5 count 40 interval 1"),
+        Background(lab, "tokyo-pc", "ftp put 10.2.2.5 slow.bin size 400000 passive time-out 20"),
+        Background(lab, "paris-pc", "udp send 10.1.1.5 7 'the quick brown fox' count 300 interval 0.1"),
+    ]
     lab.run_for(5)
     event(lab)
     lab.run_for(60)
-    assert tap.leaks(*LANS) == []
+    assert tap.leaks(*LANS, *MARKS) == []
+    assert flows[0].finished
+    assert int(re.findall(r"(\d+) received", flows[0].output)[0]) >= 30
     assert lab["tokyo-pc"].ping("10.2.2.5", count=3).received == 3
     assert lab["paris-pc"].ping("10.1.1.5", count=3).received == 3
     assert tap.leaks(*LANS) == []
@@ -228,8 +234,11 @@ def test_a_policy_that_goes_takes_its_sessions(tmp_path: Path, style: str) -> No
     """Removing the outbound policy in mid-session ends it: no packet more, neither in the tunnel nor in clear."""
     lab = styled(tmp_path, style)
     warm(lab)
+    Background(lab, "tokyo-pc", "ping 10.2.2.5 count 30 interval 0.5")
+    lab.run_for(2.2)
     tap = tapped(lab)
     type_lines(lab, "tokyo", "unset policy id 11")
+    lab.run_for(1)
     assert lab["tokyo-pc"].ping("10.2.2.5", count=3).received == 0
     assert tap.leaks(*LANS) == []
     assert tap.packets(ESP) == []
@@ -241,8 +250,7 @@ def test_a_vpn_that_is_unbound(tmp_path: Path) -> None:
     lab = two_sites(tmp_path)
     warm(lab)
     tap = tapped(lab)
-    flow = lab["tokyo-pc"].start("ping 10.2.2.5 count 10")[0]
-    next(flow)
+    Background(lab, "tokyo-pc", "ping 10.2.2.5 count 10")
     lab.run_for(2.5)
     before = dropped(lab["tokyo"].device, DropReason.NULL_ROUTE)
     type_lines(lab, "tokyo", "unset vpn vpn bind interface")
@@ -323,8 +331,7 @@ def test_clear_text_into_a_session_of_a_tunnel(tmp_path: Path, style: str) -> No
     """B164: a forged packet with the addresses of a session that runs in a tunnel is dropped and counted."""
     lab = styled(tmp_path, style)
     warm(lab)
-    flow = lab["paris-pc"].start("udp send 10.1.1.5 7 hello source-port 4000")[0]
-    next(flow)
+    Background(lab, "paris-pc", "udp send 10.1.1.5 7 hello source-port 4000")
     lab.run_for(1)
     target = lab["paris"].device
     mac = target.interfaces.items["ethernet3"].mac

@@ -21,6 +21,7 @@ from support.labs import (
     PARIS,
     TOKYO,
     UDP,
+    Background,
     Change,
     Security,
     Site,
@@ -393,8 +394,7 @@ def test_both_sides_start_at_once(tmp_path: Path) -> None:
     """B191: two negotiations at the same time come to one choice; nothing is lost afterwards."""
     lab = two_sites(tmp_path)
     for one, other in ((TOKYO, PARIS), (PARIS, TOKYO)):
-        running, _ = lab[one.pc_node].start(f"ping {other.pc} count 1")
-        next(running)
+        Background(lab, one.pc_node, f"ping {other.pc} count 1")
     lab.run_for(2)
     for _ in range(3):
         assert lab["tokyo-pc"].ping("10.2.2.5", count=3).received == 3
