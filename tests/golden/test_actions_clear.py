@@ -149,8 +149,10 @@ def test_clear_counter_screen_clears_attacks_alone() -> None:
     box = Box(BASE)
     counters = box.device.interfaces.items["ethernet1"].counters
     counters.flow.update({"port scan": 3, "no route": 4})
+    counters.screen.update({"port-scan": 3})
     box.type("clear counter screen interface ethernet1")
-    assert dict(counters.flow) == {"no route": 4}
+    assert dict(counters.flow) == {"port scan": 3, "no route": 4}
+    assert not counters.screen
 
 
 def test_clear_counter_of_nothing() -> None:

@@ -37,10 +37,14 @@ class SystemSettings:
 
 @dataclass(frozen=True, slots=True)
 class FlowSettings:
-    """`set flow …`. `tcp_mss` is the MSS for traffic into tunnels, `all_tcp_mss` for all; 0 for none."""
+    """`set flow …`. `tcp_mss` is the MSS for traffic into tunnels, `all_tcp_mss` for all; 0 for none.
+
+    `syn_cookie` lets the TCP proxy answer without remembering (`set flow syn-proxy syn-cookie`).
+    """
 
     tcp_syn_check: bool = True
     tcp_syn_check_in_tunnel: bool = True
     tcp_seq_check: bool = True
     tcp_mss: int = 1350
     all_tcp_mss: int = 0
+    syn_cookie: bool = False

@@ -7,10 +7,12 @@ from dataclasses import replace
 from nsemu.config.device import DeviceConfig
 from nsemu.device.interfaces import InterfaceSet
 from nsemu.device.translation import compile_translation
-from nsemu.device.tunnels import TunnelPlan, gateway_parameters, plan_tunnels, tunnel_parameters
+from nsemu.device.tunnels import TunnelPlan, gateway_parameters, manual_parameters, plan_tunnels, tunnel_parameters
+from nsemu.flow.screening import configure as configure_screening
 from nsemu.flow.state import FlowState
 from nsemu.flow.tunnels import TunnelPath
 from nsemu.ike.engine import IkeEngine
+from nsemu.ipsec.sa import SaParameters
 from nsemu.ipsec.tunnel import Tunnel
 from nsemu.policy.table import compile_policies
 from nsemu.routing.compile import compile_tables
@@ -19,12 +21,13 @@ from nsemu.sim.scheduler import Instant
 
 
 class Compiler:
-    """Keeps the derived tables of one device; `plans` are its tunnels by ID."""
+    """Keeps the derived tables of one device; `plans` are its tunnels by ID, `manual` the SAs whose keys the admin set."""
 
     def __init__(self, state: FlowState, interfaces: InterfaceSet) -> None:
         self._state = state
         self._interfaces = interfaces
         self.plans: dict[int, TunnelPlan] = {}
+        self.manual: dict[int, tuple[SaParameters, SaParameters]] = {}
 
     def apply(self, config: DeviceConfig, now: Instant) -> None:
         """Bring everything in step with a new configuration. Cannot fail: the configuration has been checked."""
@@ -42,10 +45,12 @@ class Compiler:
         }
         compile_translation(state, config)
         self._tunnels(config)
+        self._install_manual(now)
         if old.policies is not config.policies or not state.generation or _policy_inputs_changed(old, config):
             state.policies = compile_policies(config, state.policies if state.generation else None)
             state.services = state.policies.services
         self.refresh_routes(now)
+        configure_screening(state)
         for interface in state.interfaces.values():
             if interface.name in old.interfaces and old.interfaces[interface.name].address != interface.config.address:
                 state.neighbors.forget(interface)
@@ -110,7 +115,30 @@ class Compiler:
             return database.add_tunnel(plan.settings)
         if tunnel.settings != plan.settings:
             database.change_tunnel(tunnel, plan.settings)
+            for sa in tunnel.outbound_sas:
+                sa.set_df(plan.settings.df)
         return tunnel
+
+    def _install_manual(self, now: Instant) -> None:
+        """Make the SAs of manual key tunnels: there is nothing to negotiate, they are there from the start (B032)."""
+        database = self._state.database
+        wanted = {
+            identifier: manual_parameters(plan, plan.manual)
+            for identifier, plan in self.plans.items()
+            if plan.manual is not None and plan.settings.local
+        }
+        changed = {key for key in self.manual.keys() | wanted.keys() if self.manual.get(key) != wanted.get(key)}
+        # All that goes before anything comes: two tunnels may have exchanged their SPIs.
+        for identifier in changed & database.tunnels.keys():
+            database.clear(database.tunnels[identifier])
+        for identifier in sorted(changed & wanted.keys()):
+            inbound, outbound = wanted[identifier]
+            holder = database.find(inbound.local, inbound.protocol, inbound.spi)
+            if holder is not None:  # An SPI that IKE drew at random.
+                database.remove(holder.sa)
+            database.install_inbound(database.tunnels[identifier], inbound, now)
+            database.install_outbound(database.tunnels[identifier], outbound, now)
+        self.manual = wanted
 
     def _paths(self) -> None:
         state = self._state
@@ -146,5 +174,5 @@ class Compiler:
 def _policy_inputs_changed(old: DeviceConfig, new: DeviceConfig) -> bool:
     return any(
         getattr(old, table) is not getattr(new, table)
-        for table in ("addresses", "address_groups", "services", "service_groups", "policy_order", "zones")
+        for table in ("addresses", "address_groups", "interfaces", "services", "service_groups", "policy_order", "zones")
     ) or (old.system.default_permit_all != new.system.default_permit_all)

@@ -315,6 +315,14 @@ def _dropped(story: Story, step: steps.Dropped) -> Iterable[str]:
     return (f"  {words}",)
 
 
+def _screen_finding(_story: Story, step: steps.ScreenFinding) -> Iterable[str]:
+    return (f"  screen: {step.attack} in zone {step.zone}, {step.action}",)
+
+
+def _tcp_proxied(_story: Story, step: steps.TcpProxied) -> Iterable[str]:
+    return (f"  tcp proxy: {step.what}",)
+
+
 def _nothing(_story: Story, _step: Step) -> Iterable[str]:
     return ()
 
@@ -324,6 +332,8 @@ RENDERERS: Final[dict[type[Step], Callable[[Story, Any], Iterable[str]]]] = {
     steps.Originated: _originated,
     steps.SanityPassed: _sane,
     steps.ScreenPassed: _nothing,
+    steps.ScreenFinding: _screen_finding,
+    steps.TcpProxied: _tcp_proxied,
     steps.FragmentHeld: _held,
     steps.Reassembled: _reassembled,
     steps.SessionFound: _existing,

@@ -33,8 +33,8 @@ from nsemu.ipsec.database import SaDatabase
 from nsemu.runtime.drop import DropReason
 from nsemu.runtime.event_log import EventLog, Level
 from nsemu.runtime.interface import RunInterface
-from nsemu.runtime.reassembly import Reassembly
 from nsemu.runtime.trace import PacketTrace
+from nsemu.screen.runtime import KEY_LENGTH, Screening
 from nsemu.sim.entropy import Entropy
 from nsemu.sim.scheduler import Instant, Scheduler, Timer
 from nsemu.wire.address import BROADCAST_MAC, format_ipv4
@@ -79,6 +79,7 @@ class Device:
         self.database = SaDatabase(stream)
         self.state = FlowState(self.name, scheduler, config, self.database, self)
         self.state.unreachable = self._neighbor_unreachable
+        self.state.screening = Screening(self._entropy.stream(f"{self.name}/{self.resets}/screen").octets(KEY_LENGTH))
         self._compiler = Compiler(self.state, self.interfaces)
         self.ike = self._make_ike()
         self._apply(config)
@@ -118,7 +119,7 @@ class Device:
     def restart(self, config: DeviceConfig) -> None:
         """Power off and on: sessions, SAs and learned addresses are gone; `config` is the saved configuration."""
         self.ike.stop()
-        self.state.reassembly = Reassembly()
+        self.state.stop()
         if self._sweeper is not None:
             self._sweeper.cancel()
             self._sweeper = None

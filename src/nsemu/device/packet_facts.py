@@ -314,6 +314,8 @@ RENDERERS: Final[dict[type[Step], Callable[[Any, Any], _Words | None]]] = {
     steps.Originated: _originated,
     steps.SanityPassed: _saying(Stage.SCREEN, "the IP header is sound"),
     steps.ScreenPassed: _saying(Stage.SCREEN, "the SCREEN options of zone {step.zone} had nothing against it"),
+    steps.ScreenFinding: _saying(Stage.SCREEN, "{step.attack} found by zone {step.zone}: {step.action}"),
+    steps.TcpProxied: _saying(Stage.SCREEN, "TCP proxy: {step.what}"),
     steps.FragmentHeld: _saying(Stage.SCREEN, "fragment at {step.offset} is held until the others are here"),
     steps.Reassembled: _saying(Stage.SCREEN, "reassembled to {step.length} octets"),
     steps.SessionFound: _session_found,

@@ -47,6 +47,9 @@ def forward(state: FlowState, packet: Packet, wing: Wing) -> None:
         total -= 0xFFFF
     out[10] = total >> 8
     out[11] = total & 255
+    shift = wing.shift
+    if shift is not None and not shift.apply(state, packet, wing, out):
+        return
     rewrite = wing.rewrite
     if rewrite is not None:
         rewrite.apply(out, packet.header_length, protocol)

@@ -6,6 +6,7 @@ session then goes straight to `forward`; another passes the stages of `stages.or
 
 from __future__ import annotations
 
+from nsemu.flow import syn_proxy
 from nsemu.flow.decrypt import decapsulate
 from nsemu.flow.endpoints import endpoints_of
 from nsemu.flow.forward import drop, forward, send_clear, send_into_tunnel
@@ -14,14 +15,26 @@ from nsemu.flow.icmp_errors import related_wing, send_unreachable, translate_err
 from nsemu.flow.install import install
 from nsemu.flow.local import deliver, send_reset
 from nsemu.flow.packet import ESP, TCP, Packet
+from nsemu.flow.screening import (
+    Outcome,
+    examine,
+    hold,
+    may_be_joined,
+    may_begin,
+    passes,
+    passes_as_fragment,
+    screen_of,
+)
 from nsemu.flow.session import Session, Wing
 from nsemu.flow.setup import FlowSetup
-from nsemu.flow.stages.order import FIRST_PACKET_STAGES
+from nsemu.flow.stages.order import ADMISSION_STAGES, FIRST_PACKET_STAGES
 from nsemu.flow.state import FlowState
 from nsemu.flow.steps import NoSession, PacketReceived, SanityPassed, SelfCheck, SessionFound
+from nsemu.flow.tcp_splice import Handshake
 from nsemu.runtime.drop import DropReason
 from nsemu.runtime.interface import RunInterface
 from nsemu.runtime.trace import PacketTrace
+from nsemu.screen.zone import ZoneScreen
 from nsemu.wire.icmp import COMMUNICATION_PROHIBITED
 from nsemu.wire.summary import summarise
 
@@ -54,11 +67,55 @@ def process(state: FlowState, packet: Packet) -> None:
     if not ingress.vrouter:
         drop(packet, "sanity", DropReason.NULL_ZONE, ingress.name, ("interface", ingress.name))
         return
-    if packet.fragment and not reassemble(state, packet):
+    screen: ZoneScreen | None = ingress.screen if packet.tunnel is None else screen_of(state, packet)
+    if packet.fragment and not _collect(state, packet, screen):
         return
     if packet.trace is not None:
         packet.trace.add(SanityPassed())
+    if screen is not None:
+        outcome = examine(state, packet, screen)
+        if outcome is not Outcome.PASS:
+            if outcome is Outcome.PROXY:
+                _request(state, packet, screen)
+            return
     lookup(state, packet)
+
+
+def _collect(state: FlowState, packet: Packet, screen: ZoneScreen | None) -> bool:
+    """Take a fragment; True when `packet` now is the whole, and nothing speaks against it as such."""
+    if screen is None:
+        return reassemble(state, packet)
+    if not passes_as_fragment(state, packet, screen) or not reassemble(state, packet):
+        return False
+    return passes(state, packet, screen, screen.reassembled)
+
+
+def _request(state: FlowState, packet: Packet, screen: ZoneScreen) -> None:
+    """A connection request that the TCP proxy answers, once policies admit it; with cookies they are asked later."""
+    if syn_proxy.knows(state, packet):
+        lookup(state, packet)
+        return
+    if not may_be_joined(state, packet, screen):
+        return
+    if not state.config.flow.syn_cookie:
+        setup = FlowSetup.of_packet(packet)
+        _carrier_zone(state, setup)
+        for stage in ADMISSION_STAGES:
+            reason = stage(state, setup)
+            if reason is not None:
+                _refuse(state, packet, setup, stage.__name__, reason)
+                return
+    syn_proxy.answer(state, packet, screen)
+
+
+def _completes_request(state: FlowState, packet: Packet, screen: ZoneScreen) -> bool:
+    """Whether a segment is the answer to one of the TCP proxy: then its connection goes on to the server."""
+    handshake = syn_proxy.accept(state, packet, screen)
+    if handshake is None:
+        return False
+    if may_be_joined(state, packet, screen) and not _new_flow(state, handshake.request, screen, handshake):
+        send_reset(state, packet)
+    return True
 
 
 def lookup(state: FlowState, packet: Packet) -> None:
@@ -141,25 +198,37 @@ def _first_packet(state: FlowState, packet: Packet) -> None:
         return
     if trace is not None:
         trace.add(SelfCheck(packet.ingress.name, for_self=False))
-    _new_flow(state, packet)
+    screen = screen_of(state, packet)
+    if screen is not None and packet.protocol == TCP and _completes_request(state, packet, screen):
+        return
+    _new_flow(state, packet, screen)
 
 
-def _new_flow(state: FlowState, packet: Packet) -> None:
+def _new_flow(state: FlowState, packet: Packet, screen: ZoneScreen | None, handshake: Handshake | None = None) -> bool:
+    """Decide about a flow and begin its session; False when it was refused."""
+    if screen is not None and screen.limits is not None and not may_begin(state, packet, screen):
+        return False
     setup = FlowSetup.of_packet(packet)
     _carrier_zone(state, setup)
     for stage in FIRST_PACKET_STAGES:
         reason = stage(state, setup)
         if reason is not None:
             _refuse(state, packet, setup, stage.__name__, reason)
-            return
+            return False
     session = install(state, setup)
     if isinstance(session, DropReason):
         _refuse(state, packet, setup, "session", session)
-        return
+        return False
+    if screen is not None and screen.limits is not None:
+        hold(session, screen)
     policy = session.policy
     if policy is not None:
         policy.counters.hits += 1
-    forward(state, packet, session.forward)
+    if handshake is not None:
+        handshake.begin(session)
+    else:
+        forward(state, packet, session.forward)
+    return True
 
 
 def _refuse(state: FlowState, packet: Packet, setup: FlowSetup, stage: str, reason: DropReason) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from struct import Struct
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from nsemu.flow.packet import ICMP, PACKED_KEY, TCP, UDP
 from nsemu.sim.scheduler import SECOND, Duration, Instant
@@ -15,11 +15,15 @@ from nsemu.sim.scheduler import SECOND, Duration, Instant
 if TYPE_CHECKING:
     from nsemu.flow.neighbors import Neighbor
     from nsemu.flow.rewrite import Rewrite
+    from nsemu.flow.tcp_splice import Handshake, SequenceShift
     from nsemu.flow.tunnels import TunnelPath
     from nsemu.ipsec.tunnel import Tunnel
     from nsemu.nat.pools import Lease
     from nsemu.policy.decision import PolicyRun
     from nsemu.runtime.interface import RunInterface
+    from nsemu.screen.limits import SessionLimits
+
+    Splice: TypeAlias = Handshake | SequenceShift
 
 TICK: Final = 10 * SECOND
 """The unit of session ageing (screenos-cli §1.8)."""
@@ -63,7 +67,7 @@ class Wing:
     """One direction of a session.
 
     `tunnel_in` is the tunnel its packets come from (None: clear text); `tunnel_out` the one they go into.
-    `flow` are the addresses as they come in, `rewrite` what is done to them.
+    `flow` are the addresses as they come in, `rewrite` what is done to them; `shift` joins a proxied TCP connection.
     """
 
     __slots__ = (
@@ -78,6 +82,7 @@ class Wing:
         "rewrite",
         "route_id",
         "session",
+        "shift",
         "table",
         "tunnel_in",
         "tunnel_out",
@@ -93,6 +98,7 @@ class Wing:
         self.octets = 0
         self.route_id = 0
         self.rewrite: Rewrite | None = None
+        self.shift: Splice | None = None
         self.tunnel_in: Tunnel | None = None
         self.tunnel_out: TunnelPath | None = None
         self.neighbor: Neighbor | None = None
@@ -144,6 +150,7 @@ class Session:
         "id",
         "last_seen",
         "lease",
+        "limits",
         "link_source",
         "log_id",
         "policy",
@@ -168,11 +175,20 @@ class Session:
         self.tcp: TcpState | None = None
         self.icmp: tuple[int, int] | None = None
         self.link_source = b""
+        self.limits: SessionLimits | None = None
         self.close_reason = "Close - AGE OUT"
         self.lease: Lease | None = None
         self.log_id = 0
         self.forward = Wing(self, forward=True)
         self.reverse = Wing(self, forward=False)
+
+    def give_back(self) -> None:
+        """At its end: its addresses may have another session, and the TCP proxy stops waiting."""
+        if self.limits is not None:
+            self.limits.closed(self.forward.flow[0], self.forward.flow[1])
+            self.limits = None
+        if self.forward.shift is not None:
+            self.forward.shift.end()
 
     @property
     def never_expires(self) -> bool:

@@ -28,6 +28,7 @@ from nsemu.runtime.event_log import Level
 from nsemu.runtime.interface import RunInterface
 from nsemu.runtime.reassembly import Reassembly
 from nsemu.runtime.trace import PacketTrace
+from nsemu.screen.runtime import Screening
 from nsemu.sim.scheduler import Scheduler
 
 
@@ -95,7 +96,8 @@ class FlowState:
         self.local_addresses: dict[int, RunInterface] = {}
         self.paths: dict[int, TunnelPath] = {}
         self.policy_paths: dict[int, TunnelPath] = {}
-        self.sessions = SessionTable(config.platform.capacity.sessions, upcalls.session_closed)
+        self.sessions = SessionTable(config.platform.capacity.sessions, self._session_closed)
+        self.screening = Screening()
         self.ports = PortTranslator()
         self.pools: dict[int, SourcePool] = {}
         self.mappings = Mappings()
@@ -141,6 +143,18 @@ class FlowState:
         """An IPv4 identification for a packet that the device itself makes."""
         self.identification = (self.identification + 1) & 0xFFFF
         return self.identification
+
+    def stop(self) -> None:
+        """The device powers off: what waits for its time must not come to pass."""
+        self.reassembly = Reassembly()
+        self.screening.alarms.take()
+        for session in self.sessions:
+            session.give_back()
+
+    def _session_closed(self, session: Session) -> None:
+        if session.limits is not None or session.forward.shift is not None:
+            session.give_back()
+        self.upcalls.session_closed(session)
 
     def _unreachable(self, neighbor: Neighbor, packet: bytes, trace: PacketTrace | None) -> None:
         self.unreachable(neighbor, packet, trace)

@@ -60,6 +60,23 @@ class ScreenPassed(Step):
 
 
 @dataclass(frozen=True, slots=True)
+class ScreenFinding(Step):
+    """A SCREEN option found an attack, and the packet goes on nevertheless; `action` says how."""
+
+    zone: str
+    attack: str
+    action: str
+    subject: Subject
+
+
+@dataclass(frozen=True, slots=True)
+class TcpProxied(Step):
+    """The TCP proxy took part."""
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class FragmentHeld(Step):
     """A fragment waits for the others. `offset` in octets."""
 

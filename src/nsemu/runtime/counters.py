@@ -1,4 +1,4 @@
-"""Counters of an interface: octets and packets, and the flow counters that drop reasons move."""
+"""Counters of an interface: octets and packets, the flow counters that drop reasons move, and those of SCREEN."""
 
 from __future__ import annotations
 
@@ -6,31 +6,14 @@ from collections import Counter
 
 from nsemu.runtime.drop import DropReason
 
-SCREEN_COUNTERS = frozenset(
-    {
-        "tear drop",
-        "src route",
-        "ping of death",
-        "address spoof",
-        "land attack",
-        "icmp flood",
-        "udp flood",
-        "winnuke",
-        "port scan",
-        "ip sweep",
-        "tiny frag",
-        "syn frag",
-        "tcp sweep",
-        "udp sweep",
-    }
-)
-"""The flow counters that attacks move (screenos-cli §1.16)."""
-
 
 class InterfaceCounters:
-    """What `get counter statistics` and `get counter flow` show of one interface."""
+    """What `get counter` shows of one interface.
 
-    __slots__ = ("flow", "in_bytes", "in_packets", "in_self", "in_vpn", "out_bytes", "out_packets")
+    `screen` counts attacks by the words of the SCREEN option that found them, dropped or not.
+    """
+
+    __slots__ = ("flow", "in_bytes", "in_packets", "in_self", "in_vpn", "out_bytes", "out_packets", "screen")
 
     def __init__(self) -> None:
         self.clear()
@@ -39,6 +22,7 @@ class InterfaceCounters:
         """Back to zero (`clear counter`)."""
         self.clear_statistics()
         self.clear_flow()
+        self.clear_screen()
 
     def clear_statistics(self) -> None:
         """`clear counter statistics`: octets and packets."""
@@ -54,9 +38,8 @@ class InterfaceCounters:
         self.flow: Counter[str] = Counter()
 
     def clear_screen(self) -> None:
-        """`clear counter screen`: the attacks among the flow counters."""
-        for name in SCREEN_COUNTERS & self.flow.keys():
-            del self.flow[name]
+        """`clear counter screen`: the attacks."""
+        self.screen: Counter[str] = Counter()
 
     def drop(self, reason: DropReason) -> None:
         """Count a dropped packet."""

@@ -5,6 +5,8 @@ One object per interface for the life of the device; a commit updates its attrib
 
 from __future__ import annotations
 
+from typing import Any
+
 from nsemu.config.interface import Interface, InterfaceKind, ManagementService
 from nsemu.runtime.counters import InterfaceCounters
 from nsemu.wire.address import ZERO_MAC
@@ -17,6 +19,7 @@ class RunInterface:
 
     `carrier` is the physical link; `up` whether routes through it are usable. `zone`, `zone_id`, `vrouter` follow the
     binding ("Null" when unbound). `address` is the effective one: a borrowed one for an unnumbered tunnel interface.
+    `screen` is the `screen.zone.ZoneScreen` of its zone, None while no option is on.
     """
 
     __slots__ = (
@@ -36,6 +39,7 @@ class RunInterface:
         "nat_mode",
         "number",
         "present",
+        "screen",
         "short_name",
         "status_changes",
         "tunnel_ids",
@@ -69,6 +73,7 @@ class RunInterface:
         self.nat_mode = False
         self.manage: frozenset[ManagementService] = frozenset()
         self.tunnel_ids: tuple[int, ...] = ()
+        self.screen: Any = None
 
     @property
     def is_tunnel(self) -> bool:

@@ -115,6 +115,10 @@ class Reassembly:
             self.counters["too long"] += 1
         return whole
 
+    def discard(self, packet: bytes) -> None:
+        """Forget the datagram that a fragment belongs to. Raises MalformedPacket when the header is bad."""
+        self._forget(fragment_key(Ipv4Packet.parse(packet)))
+
     def expire(self, now: Instant) -> list[Expired]:
         """Throw away and return what has waited too long."""
         due = [key for key, datagram in self._datagrams.items() if datagram.deadline <= now]

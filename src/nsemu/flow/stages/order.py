@@ -30,3 +30,6 @@ FIRST_PACKET_STAGES: Final[tuple[Stage, ...]] = (
     source_nat,
     tunnel,
 )
+
+ADMISSION_STAGES: Final = FIRST_PACKET_STAGES[: FIRST_PACKET_STAGES.index(policy) + 1]
+"""What decides whether a flow may begin; none of these stages takes anything (the TCP proxy asks them alone)."""
