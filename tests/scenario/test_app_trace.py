@@ -48,9 +48,9 @@ def test_json(nsemu: Command, tmp_path: Path) -> None:
     ran = nsemu("trace", sites(tmp_path), TOKYO.pc_node, PARIS.pc_node, "--proto", "tcp", "--dport", "80", "--json")
     document = json.loads(ran.out)
     assert ran.code == 0
-    assert document["disposition"] == "answered"
+    assert document["disposition"] == "delivered"
     assert document["ike_failed_at"] is None
-    assert [walk["disposition"] for walk in document["walks"]] == ["dropped", "answered"]
+    assert [walk["disposition"] for walk in document["walks"]] == ["dropped", "delivered"]
     assert document["walks"][0]["code"] == "SA_INACTIVE"
 
 

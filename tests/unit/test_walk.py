@@ -79,7 +79,8 @@ def steps_of(walk: PacketWalk, kind: str) -> list[dict[str, object]]:
 def test_answered(lab: Lab) -> None:
     walk = lab.trace("pc", "5.5.5.5", proto="tcp", dport=80)
     document = walk.to_json()
-    assert (walk.disposition, document["node"], document["stage"], document["code"]) == ("answered", "pc", None, None)
+    assert (walk.disposition, document["node"], document["stage"], document["code"]) == ("delivered", "pc", None, None)
+    assert walk.answered
     assert walk.text().startswith("ANSWERED at pc: SYN+ACK")
     assert [(hop["node"], hop["direction"]) for hop in document["hops"]] == [
         ("pc", "forward"),
@@ -230,7 +231,8 @@ def test_two_policies_are_not_mistaken_for_each_other() -> None:
 def test_nested_headers_and_both_ways_through_the_tunnels() -> None:
     walk = hub_spoke().trace("tokyo-pc", "10.3.3.5")
     text = walk.text()
-    assert walk.disposition == "answered"
+    assert walk.disposition == "delivered"
+    assert walk.answered
     seals = steps_of(walk, "esp-seal")
     assert [(step["values"]["source"], step["values"]["destination"]) for step in seals] == [  # type: ignore[index]
         ("2.2.2.2", "1.1.1.1"),

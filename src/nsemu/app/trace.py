@@ -26,7 +26,7 @@ topology or a name cannot be used."""
 _PATIENCE: Final = 60.0
 """Virtual seconds that IKE is given; retransmission has ended by then."""
 _LOOK_EVERY: Final = 0.25
-_DELIVERED: Final = frozenset({"answered", "delivered"})
+_DELIVERED: Final = frozenset({"delivered"})
 
 
 def add_to(commands: Subparsers) -> None:

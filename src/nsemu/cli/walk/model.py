@@ -107,8 +107,14 @@ class PacketWalk:
 
     @property
     def disposition(self) -> str:
-        """`answered`, `delivered`, `dropped`, `answer dropped`, `waiting for ARP` or `under way`."""
-        return self.verdict.disposition.value
+        """`delivered`, `dropped`, `answer dropped`, `waiting for ARP` or `under way`; see also `answered`."""
+        found = self.verdict.disposition
+        return (Disposition.DELIVERED if found is Disposition.ANSWERED else found).value
+
+    @property
+    def answered(self) -> bool:
+        """Whether the packet was delivered and its answer came back."""
+        return self.verdict.disposition is Disposition.ANSWERED
 
     def text(self, *, colour: bool = False) -> str:
         """The walk for people, at most 100 columns wide."""
@@ -120,6 +126,7 @@ class PacketWalk:
         reason = verdict.reason
         return {
             "disposition": self.disposition,
+            "answered": self.answered,
             "node": verdict.hop.node if verdict.hop is not None else None,
             "stage": _stage_of(fact),
             "reason": fact.text if fact is not None else None,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 WIDTH: Final = 100
 _INDENT: Final = 22
-_GOOD: Final = frozenset({"answered", "delivered"})
+_GOOD: Final = frozenset({"delivered"})
 _NEW_PASS: Final = frozenset({"packet-received", "originated"})
 _ENDS: Final = frozenset({"dropped", "lost", "delivered", "delivered-self"})
 
