@@ -308,6 +308,7 @@ def test_the_document_is_json_with_stable_keys(lab: Lab) -> None:
     assert json.loads(json.dumps(document)) == document
     assert list(document) == [
         "disposition",
+        "answered",
         "node",
         "stage",
         "reason",
