@@ -18,6 +18,7 @@ from nsemu.cli.grammar.types import (
 from nsemu.cli.grammar.words import Word
 from nsemu.config import references
 from nsemu.config.address import PREDEFINED_ADDRESSES
+from nsemu.config.mapped import mapped_names
 
 _INTERFACE = re.compile(r"([A-Za-z][A-Za-z-]*)([0-9./]*)", re.ASCII)
 _CREATED_STEMS = ("tunnel", "loopback")
@@ -72,7 +73,8 @@ def _address(zone: str) -> ReferenceType:
     def names(scope: Scope) -> Iterable[str]:
         here = scope.arguments.get(zone, "")
         books = (scope.config.addresses, scope.config.address_groups)
-        return [*PREDEFINED_ADDRESSES, *(name for book in books for key_zone, name in book if key_zone == here)]
+        own = (name for book in books for key_zone, name in book if key_zone == here)
+        return [*PREDEFINED_ADDRESSES, *own, *mapped_names(scope.config)]
 
     return ReferenceType(resolve, names)
 

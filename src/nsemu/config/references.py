@@ -15,6 +15,8 @@ from typing import Final, Protocol
 from nsemu.config.address import PREDEFINED_ADDRESSES, Address, AddressGroup, AddressKey
 from nsemu.config.ike import IkeGateway, Phase1Proposal, Phase2Proposal
 from nsemu.config.interface import Interface
+from nsemu.config.mapped import mip_name, resolve_mapped, vip_name
+from nsemu.config.nat import DipPool, Mip, MipKey, NhtbKey, Vip, VipKey
 from nsemu.config.policy import Policy, ZonePair
 from nsemu.config.predefined import PREDEFINED_PHASE1, PREDEFINED_PHASE2
 from nsemu.config.predefined_services import PREDEFINED_SERVICE_GROUPS, PREDEFINED_SERVICES
@@ -22,6 +24,7 @@ from nsemu.config.service import Service, ServiceGroup
 from nsemu.config.vpn import Vpn
 from nsemu.config.vrouter import RouteKey, StaticRoute, VirtualRouter
 from nsemu.config.zone import Zone
+from nsemu.wire.address import format_ipv4
 
 
 class Tables(Protocol):
@@ -47,6 +50,14 @@ class Tables(Protocol):
     def policies(self) -> Mapping[int, Policy]: ...  # noqa: D102
     @property
     def policy_order(self) -> Mapping[ZonePair, tuple[int, ...]]: ...  # noqa: D102
+    @property
+    def dips(self) -> Mapping[int, DipPool]: ...  # noqa: D102
+    @property
+    def mips(self) -> Mapping[MipKey, Mip]: ...  # noqa: D102
+    @property
+    def vips(self) -> Mapping[VipKey, Vip]: ...  # noqa: D102
+    @property
+    def nhtb(self) -> Mapping[NhtbKey, str]: ...  # noqa: D102
     @property
     def p1_proposals(self) -> Mapping[str, Phase1Proposal]: ...  # noqa: D102
     @property
@@ -83,10 +94,10 @@ def resolve_interface(tables: Tables, text: str) -> str | None:
 
 
 def resolve_address(tables: Tables, zone: str, text: str) -> str | None:
-    """The address or address group of a zone's book, or a predefined one ("any")."""
+    """The address or address group of a zone's book, a predefined one ("any"), a MIP or VIP."""
     if (zone, text) in tables.addresses or (zone, text) in tables.address_groups:
         return text
-    return _ADDRESSES_BY_LOWER.get(text.lower())
+    return _ADDRESSES_BY_LOWER.get(text.lower()) or resolve_mapped(tables, text)
 
 
 def resolve_service(tables: Tables, text: str) -> str | None:
@@ -123,9 +134,10 @@ def users_of_address(tables: Tables, zone: str, name: str) -> list[str]:
 
 
 def users_of_service(tables: Tables, name: str) -> list[str]:
-    """Groups, policies and proxy IDs that name a service or service group."""
+    """Groups, policies, VIPs and proxy IDs that name a service or service group."""
     users = [_quoted("group", group.name) for group in tables.service_groups.values() if name in group.members]
     users += _policies(policy for policy in tables.policies.values() if name in policy.services)
+    users += [_vip(vip) for vip in tables.vips.values() if vip.service == name]
     return users + [
         _quoted("vpn", vpn.name)
         for vpn in tables.vpns.values()
@@ -146,19 +158,63 @@ def users_of_zone(tables: Tables, name: str) -> list[str]:
 
 
 def users_of_vrouter(tables: Tables, name: str) -> list[str]:
-    """Zones in a virtual router, its own routes, and routes of others that point to it."""
+    """Zones in a virtual router, its own routes, routes of others that point to it, MIPs of its hosts."""
     users = [_quoted("zone", zone.name) for zone in tables.zones.values() if zone.vrouter == name]
+    users += [_plain("mip", format_ipv4(mip.address)) for mip in tables.mips.values() if mip.vrouter == name]
     return users + _routes(key for key in tables.routes if name in {key.vrouter, key.next_vrouter})
 
 
 def users_of_interface(tables: Tables, name: str) -> list[str]:
-    """Routes through an interface, gateways that go out by it, VPNs bound to it, interfaces that borrow its address."""
+    """Routes, gateways and VPNs that name an interface, its translation services, interfaces that lean on it."""
     users = _routes(key for key in tables.routes if key.interface == name)
     users += [
         _quoted("gateway", gateway.name) for gateway in tables.gateways.values() if gateway.outgoing_interface == name
     ]
-    users += [_quoted("vpn", vpn.name) for vpn in tables.vpns.values() if vpn.bind_interface == name]
-    return users + [_plain("interface", other.name) for other in tables.interfaces.values() if other.unnumbered == name]
+    users += [
+        _quoted("vpn", vpn.name)
+        for vpn in tables.vpns.values()
+        if vpn.bind_interface == name or (vpn.manual is not None and vpn.manual.outgoing_interface == name)
+    ]
+    users += [_plain("nhtb", format_ipv4(next_hop)) for interface, next_hop in tables.nhtb if interface == name]
+    users += services_of_interface(tables, name)
+    return users + [
+        _plain("interface", other.name)
+        for other in tables.interfaces.values()
+        if name in {other.unnumbered, other.loopback_group}
+    ]
+
+
+def services_of_interface(tables: Tables, name: str) -> list[str]:
+    """The pools, MIPs and VIPs of an interface: they need its address."""
+    users = [_plain("dip", pool.id) for pool in tables.dips.values() if pool.interface == name]
+    users += [_plain("mip", format_ipv4(mip.address)) for mip in tables.mips.values() if mip.interface == name]
+    return users + list(dict.fromkeys(_vip(vip) for vip in tables.vips.values() if vip.interface == name))
+
+
+def users_of_dip(tables: Tables, number: int) -> list[str]:
+    """Policies that translate with a pool."""
+    return _policies(policy for policy in tables.policies.values() if policy.source_nat and policy.dip_id == number)
+
+
+def users_of_mip(tables: Tables, mip: Mip) -> list[str]:
+    """Groups and policies that name a MIP."""
+    return _users_of_mapped(tables, mip_name(mip))
+
+
+def users_of_vip(tables: Tables, vip: Vip) -> list[str]:
+    """Groups and policies that name the virtual address of a VIP."""
+    return _users_of_mapped(tables, vip_name(vip))
+
+
+def _users_of_mapped(tables: Tables, name: str) -> list[str]:
+    users = [_quoted("group", group.name) for group in tables.address_groups.values() if name in group.members]
+    return users + _policies(
+        policy for policy in tables.policies.values() if name in policy.sources or name in policy.destinations
+    )
+
+
+def _vip(vip: Vip) -> str:
+    return _plain("vip", format_ipv4(vip.address) if vip.address else "interface-ip")
 
 
 def users_of_gateway(tables: Tables, name: str) -> list[str]:
@@ -167,8 +223,9 @@ def users_of_gateway(tables: Tables, name: str) -> list[str]:
 
 
 def users_of_vpn(tables: Tables, name: str) -> list[str]:
-    """Policies that tunnel into a VPN. What a VPN is bound to is part of the VPN, not a user of it."""
-    return _policies(policy for policy in tables.policies.values() if policy.vpn == name)
+    """Policies that tunnel into a VPN, next hops bound to it. What it is bound to is part of the VPN, no user of it."""
+    users = _policies(policy for policy in tables.policies.values() if policy.vpn == name)
+    return users + [_plain("nhtb", format_ipv4(key[1])) for key, vpn in tables.nhtb.items() if vpn == name]
 
 
 def users_of_p1_proposal(tables: Tables, name: str) -> list[str]:

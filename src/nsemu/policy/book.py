@@ -6,16 +6,15 @@ as long as those records are the same.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from nsemu.config.address import PREDEFINED_ADDRESSES, Address, AddressGroup, AddressKey
+from nsemu.config.interface import Interface
+from nsemu.config.mapped import mapped_range, own_vip_interface
 from nsemu.config.service import Service, ServiceEntry, ServiceGroup
 from nsemu.policy.ranges import Range, complement, merge
-from nsemu.wire.address import BROADCAST_ADDRESS, AddressError, Prefix, parse_ipv4, parse_mask
-
-_MAPPED: Final = re.compile(r"(?:MIP|VIP)\(([0-9.]+)(?:/([0-9.]+))?\)")
+from nsemu.wire.address import BROADCAST_ADDRESS, Prefix
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -37,6 +36,10 @@ class Names(Protocol):
     @property
     def address_groups(self) -> Mapping[AddressKey, AddressGroup]:
         """Address groups."""
+
+    @property
+    def interfaces(self) -> Mapping[str, Interface]:
+        """Interfaces, for VIPs on their own addresses."""
 
     @property
     def services(self) -> Mapping[str, Service]:
@@ -117,8 +120,18 @@ class Book:
             elif name in PREDEFINED_ADDRESSES:
                 ranges.append(_range(PREDEFINED_ADDRESSES[name]))
             else:
-                ranges += mapped_range(name)
+                ranges += self._mapped(name)
         return ranges
+
+    def _mapped(self, name: str) -> list[Range]:
+        """The addresses of a MIP or VIP; none for another name."""
+        own = own_vip_interface(name)
+        if own is None:
+            fixed = mapped_range(name)
+            return [fixed] if fixed is not None else []
+        record: Interface | None = self._look("interfaces", self._names.interfaces, own)
+        address = record.address.address if record is not None and record.address is not None else None
+        return [(address, address)] if address is not None else []
 
     def _ranges(self, address: Address) -> list[Range]:
         if address.prefix is not None:
@@ -148,22 +161,11 @@ class Book:
         return record
 
 
-def mapped_range(name: str) -> list[Range]:
-    """The addresses of `MIP(1.1.1.5)`, `MIP(1.1.1.0/24)`, `VIP(1.1.1.10)`; none for another name."""
-    match = _MAPPED.fullmatch(name)
-    if match is None:
-        return []
-    try:
-        prefix = Prefix(parse_ipv4(match[1]), parse_mask(match[2] or "32")).network
-    except AddressError:
-        return []
-    return [_range(prefix)]
-
-
 def _tables(names: Names) -> dict[str, Mapping[Any, object]]:
     return {
         "addresses": names.addresses,
         "address_groups": names.address_groups,
+        "interfaces": names.interfaces,
         "services": names.services,
         "service_groups": names.service_groups,
     }
