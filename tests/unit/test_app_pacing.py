@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from nsemu.sim.pacing import SLICE, Pacer
-from nsemu.sim.scheduler import MILLISECOND, SECOND, Scheduler
+from nsemu.sim.scheduler import MILLISECOND, SECOND, LivelockError, Scheduler
+from nsemu.sim.wait import Wait, satisfy
 
 
 class Wall:
@@ -136,3 +137,24 @@ def test_hurry_stops_at_the_event_that_ends_the_wait() -> None:
     scheduler.at(7 * SECOND, ran.append, 7)
     assert pacer.hurry(3600 * SECOND, lambda: bool(ran))
     assert scheduler.now == 7 * SECOND
+
+
+def test_a_batch_wait_notices_that_time_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loop of switches makes events for ever, all at one instant."""
+    monkeypatch.setattr("nsemu.sim.wait._EVENTS_AT_ONE_INSTANT", 1000)
+    scheduler = Scheduler()
+
+    def again() -> None:
+        scheduler.after(0, again)
+
+    again()
+    with pytest.raises(LivelockError):
+        satisfy(Wait(SECOND, lambda: False), scheduler)
+
+
+def test_a_batch_wait_lets_any_number_of_events_pass_while_time_moves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nsemu.sim.wait._EVENTS_AT_ONE_INSTANT", 10)
+    scheduler = Scheduler()
+    _busy(scheduler)
+    satisfy(Wait(MILLISECOND, lambda: False), scheduler)
+    assert scheduler.now == MILLISECOND

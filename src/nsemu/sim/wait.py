@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from typing import Final
 
-from nsemu.sim.scheduler import Instant, Scheduler
+from nsemu.sim.scheduler import Instant, LivelockError, Scheduler
+
+_EVENTS_AT_ONE_INSTANT: Final = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +28,23 @@ Progress = Generator["str | Wait", None, None]
 
 
 def satisfy(wait: Wait, scheduler: Scheduler) -> None:
-    """Run the scheduler, event by event, until the wait is over (batch drivers)."""
+    """Run the scheduler, event by event, until the wait is over (batch drivers).
+
+    Raises LivelockError when time stands still for very many events, as in a loop of switches.
+    """
     if wait.ready is None:
         scheduler.run_until(wait.until)
         return
+    standing, budget = scheduler.now, _EVENTS_AT_ONE_INSTANT
     while not wait.ready():
         if not scheduler.step(wait.until):
             scheduler.now = max(scheduler.now, wait.until)
             return
+        if scheduler.now != standing:
+            standing, budget = scheduler.now, _EVENTS_AT_ONE_INSTANT
+        budget -= 1
+        if budget < 0:
+            raise LivelockError(f"more than {_EVENTS_AT_ONE_INSTANT} events at t={standing} ns")
 
 
 def run_to_end(progress: Progress, scheduler: Scheduler) -> str:
