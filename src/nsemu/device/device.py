@@ -117,7 +117,11 @@ class Device:
         self.on_save("")
 
     def restart(self, config: DeviceConfig) -> None:
-        """Power off and on: sessions, SAs and learned addresses are gone; `config` is the saved configuration."""
+        """Power off and on: sessions, SAs and learned addresses are gone; `config` is the saved configuration.
+
+        Only the keys for captures stay, as the frames they protected stay in the file.
+        """
+        phase1_keys, key_rows = self.ike.phase1_keys, self.ike.key_rows
         self.ike.stop()
         self.state.stop()
         if self._sweeper is not None:
@@ -129,6 +133,7 @@ class Device:
         self.traffic_log = TrafficLog()
         self.debug = DebugBuffer()
         self._boot(config)
+        self.ike.phase1_keys[:0], self.ike.key_rows[:0] = phase1_keys, key_rows
         self.modified = False
 
     def receive(self, interface: str, frame: bytes, trace: PacketTrace | None = None) -> None:
