@@ -171,4 +171,5 @@ def _parameters(event: Phase2Completed, keys: SaKeys, tunnel: Tunnel, replay: bo
         replay,
         event.lifetime,
         event.lifesize,
+        df=tunnel.settings.df,
     )
