@@ -62,6 +62,27 @@ RESTORED = {
     "zone vrouter": ("set zone DMZ vrouter vr3", "unset zone DMZ vrouter"),
     "zone block": ("set zone trust block", "unset zone trust block"),
     "zone tcp-rst": ("set zone untrust tcp-rst", "unset zone untrust tcp-rst"),
+    "zone screen": ("set zone trust screen land", "unset zone trust screen land"),
+    "zone screen threshold": (
+        "set zone untrust screen syn-flood attack-threshold 625",
+        "unset zone untrust screen syn-flood attack-threshold",
+    ),
+    "zone screen ip-spoofing": (
+        "set zone x1 screen ip-spoofing drop-no-rpf-route",
+        "unset zone x1 screen ip-spoofing drop-no-rpf-route",
+    ),
+    "zone screen udp-flood dst-ip": (
+        "set zone dmz screen udp-flood dst-ip 1.2.3.4 threshold 20",
+        "unset zone dmz screen udp-flood dst-ip 1.2.3.4",
+    ),
+    "zone screen mal-url": (
+        'set zone untrust screen mal-url perl "GET /scripts" 14',
+        "unset zone untrust screen mal-url perl",
+    ),
+    "zone screen alarm-without-drop": (
+        "set zone untrust screen alarm-without-drop",
+        "unset zone untrust screen alarm-without-drop",
+    ),
     "interface zone": ("set interface ethernet4 zone trust", "unset interface ethernet4 zone"),
     "interface ip": ("set interface ethernet2 ip 9.9.9.1/24", "unset interface ethernet2 ip"),
     "interface mode": ("set interface ethernet3 nat", "unset interface ethernet3 nat"),
@@ -90,6 +111,7 @@ RESTORED = {
     "flow no-tcp-seq-check": ("set flow no-tcp-seq-check", "unset flow no-tcp-seq-check"),
     "flow tcp-syn-check": ("unset flow tcp-syn-check", "set flow tcp-syn-check"),
     "flow tcp-syn-check-in-tunnel": ("unset flow tcp-syn-check-in-tunnel", "set flow tcp-syn-check-in-tunnel"),
+    "flow syn-proxy syn-cookie": ("set flow syn-proxy syn-cookie", "unset flow syn-proxy syn-cookie"),
     "ike p1-proposal": (
         "set ike p1-proposal p preshare group5 esp aes256 sha2-256 hour 8",
         "unset ike p1-proposal p",
@@ -148,6 +170,7 @@ ONE_WAY = {
     "interface ip unnumbered",  # removed by `unset interface X ip`
     "service entry",  # removed with the service
     "policy move",
+    "zone screen all",  # takes options away, which are set one by one
 }
 
 
@@ -190,7 +213,7 @@ def test_every_setting_survives_get_config(name: str) -> None:
 
 
 def test_every_setting_that_holds_something_is_printed() -> None:
-    silent = {"interface", "policy move", "policy log", "policy count", "policy name"}
+    silent = {"zone screen all", "interface", "policy move", "policy log", "policy count", "policy name"}
     assert set(all_settings()) - {setting.name for setting in printed_settings()} == silent
 
 

@@ -11,6 +11,7 @@ from nsemu.cli.settings import (
     interface_words,
     policy,
     policy_words,
+    screen,
     service,
     system,
     vpn,
@@ -48,6 +49,7 @@ LAYOUT: tuple[Item, ...] = (
     zone.ZONE_OBJECT,
     zone.ZONE_VROUTER,
     Each(zone.zone_scopes, (zone.ZONE_BLOCK, zone.ZONE_TCP_RST)),
+    Each(zone.zone_scopes, screen.SCREEN_SETTINGS),
     interface.INTERFACE_ZONE,
     Each(interface.interface_scopes, (interface.INTERFACE_IP, interface.INTERFACE_MODE)),
     Each(
@@ -67,6 +69,7 @@ LAYOUT: tuple[Item, ...] = (
     flow.NO_SEQUENCE_CHECK,
     flow.SYN_CHECK,
     flow.SYN_CHECK_IN_TUNNEL,
+    flow.SYN_COOKIE,
     system.CONSOLE_TIMEOUT,
     system.CONSOLE_PAGE,
     system.DOMAIN_NAME,

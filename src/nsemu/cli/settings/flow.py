@@ -61,6 +61,15 @@ def _all_tcp_mss_rows(config: DeviceConfig, _scope: Arguments) -> Iterator[Row]:
         yield Row({"mss": config.flow.all_tcp_mss})
 
 
+def _put_syn_cookie(editor: Editor, *, on: bool) -> None:
+    editor.flow = replace(editor.flow, syn_cookie=on)
+
+
+def _syn_cookie_rows(config: DeviceConfig, _scope: Arguments) -> Iterator[Row]:
+    if config.flow.syn_cookie:
+        yield Row({})
+
+
 TCP_MSS = Setting("flow tcp-mss", _set_tcp_mss, _unset_tcp_mss, _tcp_mss_rows)
 ALL_TCP_MSS = Setting("flow all-tcp-mss", _set_all_tcp_mss, _unset_all_tcp_mss, _all_tcp_mss_rows)
 NO_SEQUENCE_CHECK = _switch(
@@ -70,6 +79,12 @@ NO_SEQUENCE_CHECK = _switch(
 )
 SYN_CHECK = _switch(
     "flow tcp-syn-check", lambda flow: flow.tcp_syn_check, lambda flow, on: replace(flow, tcp_syn_check=on)
+)
+SYN_COOKIE = Setting(
+    "flow syn-proxy syn-cookie",
+    lambda editor, _arguments: _put_syn_cookie(editor, on=True),
+    lambda editor, _arguments: _put_syn_cookie(editor, on=False),
+    _syn_cookie_rows,
 )
 SYN_CHECK_IN_TUNNEL = _switch(
     "flow tcp-syn-check-in-tunnel",
@@ -87,6 +102,11 @@ NODES = (
             keyword("tcp-mss", "TCP MSS into VPNs", when_set(optional(argument("mss", _MSS, "octets"))), TCP_MSS),
             keyword("all-tcp-mss", "TCP MSS of all traffic", when_set(argument("mss", _MSS, "octets")), ALL_TCP_MSS),
             keyword("no-tcp-seq-check", "do not check TCP sequence numbers", NO_SEQUENCE_CHECK),
+            keyword(
+                "syn-proxy",
+                "TCP proxy against SYN floods",
+                keyword("syn-cookie", "answer without remembering", SYN_COOKIE),
+            ),
             keyword("tcp-syn-check", "a session starts with SYN", SYN_CHECK),
             keyword("tcp-syn-check-in-tunnel", "the same for traffic out of tunnels", SYN_CHECK_IN_TUNNEL),
         ),

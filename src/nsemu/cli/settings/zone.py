@@ -19,6 +19,7 @@ from nsemu.cli.grammar import (
     when_unset,
 )
 from nsemu.cli.settings.checks import check_capacity, refuse_if_used, require
+from nsemu.cli.settings.screen import SCREEN_NODE
 from nsemu.cli.types import VROUTER, ZONE
 from nsemu.config.device import DeviceConfig
 from nsemu.config.editor import Editor
@@ -183,6 +184,7 @@ NODES = (
                     ),
                     keyword("block", "block traffic between interfaces of the zone", ZONE_BLOCK),
                     keyword("tcp-rst", "answer non-SYN packets without session with a reset", ZONE_TCP_RST),
+                    SCREEN_NODE,
                 ),
             ),
         ),

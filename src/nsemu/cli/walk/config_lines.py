@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from nsemu.cli.grammar.nodes import Arguments, Node, Setting
 from nsemu.cli.grammar.printer import command_line
-from nsemu.cli.settings import LAYOUT, TREE, flow, interface, policy, vpn, vrouter, zone
+from nsemu.cli.settings import LAYOUT, TREE, flow, interface, policy, screen, vpn, vrouter, zone
 from nsemu.cli.settings.layout import Block, Each, Item
 from nsemu.config.device import DeviceConfig
 
@@ -46,6 +46,18 @@ def _route_is(subject: Subject) -> Wanted:
         "next_vrouter": key.next_vrouter,
     }
     return lambda arguments: all(arguments.get(name) == value for name, value in wanted.items())
+
+
+def _screen_is(subject: Subject) -> Wanted:
+    """The line that turns an option on; `mal-url` means any of the URL patterns."""
+    _, zone_name, words = subject
+
+    def wanted(arguments: Arguments) -> bool:
+        option = arguments.get("option")
+        found = option.value if option is not None else "mal-url"
+        return arguments["zone"] == zone_name and (found == words or (words == "mal-url" and words in found))
+
+    return wanted
 
 
 def _any(_arguments: Arguments) -> bool:
@@ -86,6 +98,8 @@ def _criteria(subject: Subject, purpose: str) -> tuple[tuple[Setting, ...], Want
         return _INTERFACE_SETTINGS.get(purpose, (interface.INTERFACE_IP,)), _named("interface", subject[1])
     if kind == "zone":
         return (zone.ZONE_BLOCK,), _named("zone", subject[1])
+    if kind == "screen":
+        return (screen.SCREEN_OPTION, screen.SCREEN_URL), _screen_is(subject)
     if kind == "vpn":
         return (vpn.VPN, vpn.VPN_BIND), _named("vpn", subject[1])
     if kind == "flow":
