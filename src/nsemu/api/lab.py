@@ -56,7 +56,8 @@ class Lab:
     def __init__(self, topology: Topology, *, state: Path | None = None, fresh: bool = False) -> None:
         self.topology = topology
         self.problems: list[ConfigProblem] = []
-        self.network = Network(topology, Entropy(topology.seed))
+        # Real peers must not meet keys that a seed gives away.
+        self.network = Network(topology, Entropy(None if topology.joined else topology.seed))
         self.scheduler = self.network.scheduler
         self.nodes = {name: LabNode(name, node, self.scheduler) for name, node in self.network.nodes.items()}
         self._state = StateFolder(state, topology.name) if state is not None else None
@@ -101,6 +102,10 @@ class Lab:
     def run_for(self, seconds: float) -> None:
         """Let virtual time pass."""
         self.scheduler.run_for(round(seconds * SECOND))
+
+    def close(self) -> None:
+        """Give back the interfaces of the machine that a joined lab uses; other labs hold nothing."""
+        self.network.close()
 
     def link(self, endpoint: str) -> LinkHandle:
         """The link at `node:interface`. Raises LabError."""

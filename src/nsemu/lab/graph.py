@@ -11,7 +11,16 @@ from typing import Final
 
 import networkx as nx
 
-from nsemu.lab.topology.model import HostSpec, LinkSpec, NodeSpec, RouterSpec, ScreenosSpec, Topology
+from nsemu.lab.topology.model import (
+    HOST_NODE,
+    HostSpec,
+    LinkSpec,
+    MachineSpec,
+    NodeSpec,
+    RouterSpec,
+    ScreenosSpec,
+    Topology,
+)
 from nsemu.sim.scheduler import MICROSECOND, MILLISECOND, SECOND, Duration
 
 
@@ -41,6 +50,8 @@ def build_graph(topology: Topology, labels: InterfaceLabels | None = None) -> nx
     graph = nx.MultiGraph(name=topology.name, seed=topology.seed)
     for name, spec in topology.nodes.items():
         graph.add_node(name, spec=spec, kind=spec.kind, detail=_detail(spec))
+    if topology.joined:
+        graph.add_node(HOST_NODE, spec=MachineSpec(HOST_NODE), kind=MachineSpec.kind, detail="")
     for index, link in enumerate(topology.links):
         ends = {end.node: end.interface for end in link.endpoints}
         one, other = ends

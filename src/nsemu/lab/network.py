@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from nsemu.lab.external import ExternalError, ExternalInterface
 from nsemu.lab.host.host import Host
 from nsemu.lab.link import Link, LinkProperties
+from nsemu.lab.port import Port
 from nsemu.lab.router import Router
 from nsemu.lab.screenos import ScreenosNode
 from nsemu.lab.switch import Switch
-from nsemu.lab.topology.model import HostSpec, LinkSpec, NodeSpec, RouterSpec, ScreenosSpec, SwitchSpec, Topology
+from nsemu.lab.topology.model import (
+    HOST_NODE,
+    Endpoint,
+    HostSpec,
+    LinkSpec,
+    NodeSpec,
+    RouterSpec,
+    ScreenosSpec,
+    SwitchSpec,
+    Topology,
+)
 from nsemu.sim.entropy import Entropy
+from nsemu.sim.realtime import RealTimeScheduler
 from nsemu.sim.scheduler import Scheduler
 
 Node = ScreenosNode | Host | Router | Switch
@@ -26,7 +39,9 @@ class Network:
     def __init__(self, topology: Topology, entropy: Entropy) -> None:
         self.topology = topology
         self.entropy = entropy
-        self.scheduler = Scheduler()
+        self._real_time = RealTimeScheduler() if topology.joined else None
+        self.scheduler: Scheduler = self._real_time or Scheduler()
+        self._external: list[ExternalInterface] = []
         self.nodes: dict[str, Node] = {}
         self.links: list[Link] = []
         self._ends: dict[str, Link] = {}
@@ -49,6 +64,22 @@ class Network:
         """The security devices, in the order of the file."""
         return {name: node for name, node in self.nodes.items() if isinstance(node, ScreenosNode)}
 
+    def close(self) -> None:
+        """Give back the interfaces of the machine."""
+        while self._external:
+            self._external.pop().close()
+
+    def _port(self, endpoint: Endpoint) -> Port:
+        if endpoint.node != HOST_NODE or self._real_time is None:
+            return self.nodes[endpoint.node].port(endpoint.interface)
+        try:
+            opened = ExternalInterface(endpoint.interface, self._real_time)
+        except ExternalError as error:
+            self.close()
+            raise LabError(str(error)) from None
+        self._external.append(opened)
+        return opened.port
+
     def _make(self, spec: NodeSpec) -> Node:
         maker = _MAKERS[type(spec)]
         return maker(self, spec)
@@ -56,7 +87,7 @@ class Network:
     def _connect(self, spec: LinkSpec) -> Link:
         a, b = spec.endpoints
         properties = LinkProperties(spec.delay, spec.jitter, spec.loss, spec.rate, spec.mtu, spec.down)
-        ports = (self.nodes[a.node].port(a.interface), self.nodes[b.node].port(b.interface))
+        ports = (self._port(a), self._port(b))
         stream = self.entropy.stream(f"link/{a}/{b}")
         link = Link(*ports, self.scheduler, stream, properties)
         self._ends[str(a)] = self._ends[str(b)] = link

@@ -84,7 +84,7 @@ class Scheduler:
 
     def step(self, limit: Instant | None = None) -> bool:
         """Run the next event if it is due by `limit`; tell whether one ran."""
-        deadline = self.next_deadline()
+        deadline = Scheduler.next_deadline(self)
         if deadline is None or (limit is not None and deadline > limit):
             return False
         timer = heapq.heappop(self._heap)[2]

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from nsemu.lab.topology.errors import Findings, quoted
 from nsemu.lab.topology.model import (
+    HOST_NODE,
     LAB_COMMANDS,
     Endpoint,
     HostSpec,
@@ -23,6 +24,7 @@ from nsemu.lab.topology.model import (
 from nsemu.lab.topology.schema import KINDS, Platforms
 from nsemu.wire.address import Prefix, format_ipv4
 
+_MACHINE_INTERFACE = re.compile(r"[^\s/:]{1,15}")
 _NODE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}")
 
 Nodes = Mapping[str, NodeSpec | None]
@@ -41,6 +43,8 @@ def check_node_name(name: str, path: str, findings: Findings) -> None:
     """Record a name that could not be typed before a command, or that is a command itself."""
     if not _NODE_NAME.fullmatch(name):
         findings.error(path, quoted(name), allowed="a node name of at most 63 letters, digits, '_', '.' and '-'")
+    elif name == HOST_NODE:
+        findings.error(path, quoted(name), reason="this name stands for the machine itself in endpoints")
     elif name.lower() in LAB_COMMANDS:
         findings.error(path, quoted(name), reason="this is a command of the lab shell and cannot name a node")
 
@@ -67,10 +71,13 @@ def _placed(links: Links) -> Iterator[tuple[str, Endpoint]]:
 def _check_endpoints(nodes: Nodes, links: Links, platforms: Platforms, findings: Findings) -> dict[Endpoint, str]:
     used: dict[Endpoint, str] = {}
     for path, endpoint in _placed(links):
-        if endpoint.node not in nodes:
+        if endpoint.node == HOST_NODE:
+            _check_machine_interface(path, endpoint, findings)
+        elif endpoint.node not in nodes:
             findings.unknown(path, endpoint.node, nodes, reason="unknown node")
             continue
-        _check_interface(path, endpoint, nodes[endpoint.node], platforms, findings)
+        else:
+            _check_interface(path, endpoint, nodes[endpoint.node], platforms, findings)
         if endpoint in used:
             first = used[endpoint]
             reason = f"this interface is used already (line {findings.line_of(first)})"
@@ -80,6 +87,11 @@ def _check_endpoints(nodes: Nodes, links: Links, platforms: Platforms, findings:
         if link is not None and link.endpoints[0].node == link.endpoints[1].node:
             findings.error(f"topology.links[{index}].endpoints", reason="both ends are on the same node")
     return used
+
+
+def _check_machine_interface(path: str, endpoint: Endpoint, findings: Findings) -> None:
+    if not _MACHINE_INTERFACE.fullmatch(endpoint.interface):
+        findings.error(path, quoted(str(endpoint)), allowed="host: and an interface name of at most 15 characters")
 
 
 def _check_interface(

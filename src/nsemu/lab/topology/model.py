@@ -39,6 +39,10 @@ LAB_COMMANDS: Final = frozenset(
 """First words of the lab shell; `NODE COMMAND` would be ambiguous if a node had such a name."""
 
 
+HOST_NODE: Final = "host"
+"""In an endpoint, the machine on which the lab runs: `host:tap0` (as in containerlab)."""
+
+
 @dataclass(frozen=True, slots=True)
 class NodeSpec:
     """Base of all nodes. `kind` is the word in the file."""
@@ -102,6 +106,13 @@ class SwitchSpec(NodeSpec):
     kind: ClassVar[str] = "switch"
 
 
+@dataclass(frozen=True, slots=True)
+class MachineSpec(NodeSpec):
+    """The machine on which the lab runs; no file declares it, endpoints `host:IF` name it."""
+
+    kind: ClassVar[str] = "machine"
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Endpoint:
     """One end of a link."""
@@ -158,3 +169,8 @@ class Topology:
     validations: tuple[ValidationSpec, ...]
     path: Path
     warnings: tuple[Problem, ...] = ()
+
+    @property
+    def joined(self) -> bool:
+        """Whether a link ends at an interface of the machine: the lab then runs in real time."""
+        return any(endpoint.node == HOST_NODE for link in self.links for endpoint in link.endpoints)
