@@ -8,6 +8,7 @@ from nsemu.cli.context import Context
 from nsemu.cli.grammar import Arguments, Command, Node, argument, choice, keyword
 from nsemu.cli.settings.checks import require
 from nsemu.cli.show.layout import lines
+from nsemu.cli.show.screen import counter_lines
 from nsemu.cli.types import INTERFACE, ZONE
 from nsemu.config.interface import InterfaceKind
 from nsemu.device.views.counters import CounterView, counter_view
@@ -56,23 +57,6 @@ FLOW_COUNTERS = (
     ("multiauth drop", "multi-DIP drop", "tcp sweep"),
     ("udp sweep", "tcp check drop", ""),
 )
-# Attack, and the flow counter that its SCREEN option moves.
-_SCREEN = (
-    ("ICMP flood protection", "icmp flood"),
-    ("UDP flood protection", "udp flood"),
-    ("SYN flood protection", "syn flood"),
-    ("WinNuke attack protection", "winnuke"),
-    ("Port scan protection", "port scan"),
-    ("IP sweep protection", "ip sweep"),
-    ("Tear-drop attack protection", "tear drop"),
-    ("Ping of Death protection", "ping of death"),
-    ("Source route IP option filter", "src route"),
-    ("Land attack protection", "land attack"),
-    ("SYN fragment detection", "syn frag"),
-    ("Malicious URL protection", "mal url"),
-    ("Session limit per source or destination", "sessn thresh"),
-    ("IP spoofing protection", "ip spoofing"),
-)
 
 
 def _cell(name: str, values: Mapping[str, int]) -> str:
@@ -111,9 +95,7 @@ def _statistics(name: str, view: CounterView) -> Iterator[str]:
 
 def _screen(name: str, view: CounterView) -> Iterator[str]:
     yield f"Screen counter on {name[0].upper()}{name[1:]}"
-    cells = [f"{label:<42}{view.flow.get(counter, 0):>10}" for label, counter in _SCREEN]
-    half = -(-len(cells) // 2)
-    yield from (f"{left} | {right}" for left, right in zip(cells[:half], [*cells[half:], ""], strict=False))
+    yield from counter_lines(view.screen)
 
 
 def _of_interfaces(render: Render) -> Command:

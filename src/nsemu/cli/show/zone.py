@@ -6,6 +6,7 @@ from nsemu.cli.context import Context
 from nsemu.cli.grammar import Arguments, Command, argument, choice, keyword
 from nsemu.cli.settings.checks import require
 from nsemu.cli.show.layout import cut, enabled, lines, yes_no
+from nsemu.cli.show.screen import ZONE_SCREEN
 from nsemu.cli.types import ZONE
 from nsemu.config.zone import ZoneKind
 from nsemu.device.views.interfaces import ZoneView, zone_view, zone_views
@@ -72,6 +73,6 @@ ZONE_NODE = keyword(
     choice(
         Command(_table),
         keyword("all", "show all zones", Command(_table)),
-        argument("zone", ZONE, "zone name", Command(_one)),
+        argument("zone", ZONE, "zone name", choice(Command(_one), ZONE_SCREEN)),
     ),
 )
