@@ -45,7 +45,19 @@ set ike gateway gw1 address 2.2.2.2 outgoing-interface ethernet3 preshare k sec-
 set vpn vpn1 gateway gw1 sec-level standard
 set vpn vpn1 bind interface tunnel.1
 set vpn vpn2 gateway gw1 sec-level standard
+set interface loopback.1 zone untrust
+set interface loopback.1 ip 1.2.2.1/24
+set interface loopback.1 dip 8 1.2.2.20 1.2.2.20
+set interface ethernet3 dip 4 1.1.1.20 1.1.1.30
+set interface ethernet3 dip 5 shift-from 10.1.1.5 to 1.1.1.31 1.1.1.35
+set interface ethernet3 ext ip 9.1.1.1 255.255.255.240 dip 7 9.1.1.5
+set interface ethernet3 mip 1.1.1.5 host 10.1.1.5
+set interface ethernet3 vip 1.1.1.11 8080 http 10.1.1.5
 set policy id 1 from trust to untrust lan Paris http permit
+set policy id 3 from untrust to trust any "MIP(1.1.1.5)" http permit
+set policy id 4 from untrust to trust Paris web any nat dst ip 10.1.1.7 port 8080 permit
+set policy id 5 from trust to untrust lan Paris any nat src dip-id 4 permit log
+set policy id 6 from trust to untrust web Paris any nat src dst ip 10.3.3.0 10.3.3.255 permit
 set policy id 2 from trust to untrust any any any deny
 """
 
@@ -126,12 +138,42 @@ RESTORED = {
     "ike soft-lifetime-buffer": ("set ike soft-lifetime-buffer 40", "unset ike soft-lifetime-buffer"),
     "ike initial-contact": ("set ike initial-contact all-peers", "unset ike initial-contact"),
     "vpn": ("set vpn v gateway gw1 replay tunnel idletime 0 proposal g2-esp-3des-sha", "unset vpn v"),
+    "vpn manual": (
+        "set vpn m manual 5001 5002 gateway 2.2.2.9 outgoing-interface e3 esp aes128 key "
+        "000102030405060708090a0b0c0d0e0f auth md5 password secret",
+        "unset vpn m",
+    ),
     "vpn bind": ("set vpn vpn2 bind zone tunnels", "unset vpn vpn2 bind zone"),
     "vpn proxy-id": (
         "set vpn vpn2 proxy-id local-ip 10.1.1.0/24 remote-ip 10.2.2.0/24 http",
         "unset vpn vpn2 proxy-id",
     ),
     "vpn df-bit": ("set vpn vpn2 df-bit copy", "unset vpn vpn2 df-bit"),
+    "interface dip": (
+        "set interface ethernet3 dip 6 1.1.1.40 1.1.1.50 fix-port",
+        "unset interface ethernet3 dip 6",
+    ),
+    "interface ext ip dip": (
+        "set interface ethernet3 ext ip 8.1.1.1/28 dip 9 shift-from 10.1.1.5 to 8.1.1.5 8.1.1.9",
+        "unset interface ethernet3 ext ip 8.1.1.1/28 dip 9",
+    ),
+    "interface mip": (
+        "set interface ethernet3 mip 1.1.1.64 host 10.1.1.64 netmask 255.255.255.240 vr untrust-vr",
+        "unset interface ethernet3 mip 1.1.1.64",
+    ),
+    "interface vip": (
+        "set interface ethernet3 vip 1.1.1.10 80 http 10.1.1.10\n"
+        "set interface ethernet3 vip 1.1.1.10 + 2121 ftp 10.1.1.11 manual\n"
+        "set interface ethernet3 vip interface-ip 25 mail 10.1.1.12",
+        "unset interface ethernet3 vip 1.1.1.10\nunset interface ethernet3 vip interface-ip 25",
+    ),
+    "interface nhtb": ("set interface tunnel.1 nhtb 10.0.2.1 vpn vpn2", "unset interface tunnel.1 nhtb 10.0.2.1"),
+    "interface loopback-group": (
+        "set interface ethernet3 loopback-group loopback.1",
+        "unset interface ethernet3 loopback-group",
+    ),
+    "dip sticky": ("set dip sticky", "unset dip sticky"),
+    "vip multi-port": ("set vip multi-port", "unset vip multi-port"),
     "policy": (
         'set policy id 9 top name "a b" from untrust to trust Paris web ftp tunnel vpn vpn2 pair-policy 8 log count',
         "unset policy 9",

@@ -19,7 +19,7 @@ from nsemu.config.interface import (
     ManagementService,
     management_services,
 )
-from nsemu.config.references import users_of_interface
+from nsemu.config.references import services_of_interface, users_of_interface
 from nsemu.config.zone import Zone, ZoneKind
 from nsemu.wire.address import Prefix, format_ipv4
 
@@ -90,7 +90,7 @@ def _set_zone(editor: Editor, arguments: Arguments) -> None:
         return
     _check_kind(interface, zone)
     _check_idle(editor, interface, zone.name)
-    _put(editor, replace(interface, zone=zone.name, mode=default_mode(zone.name), manage=None))
+    _put(editor, replace(interface, zone=zone.name, mode=default_mode(zone.name), manage=None, loopback_group=None))
 
 
 def _check_kind(interface: Interface, zone: Zone) -> None:
@@ -124,7 +124,7 @@ def _unset_zone(editor: Editor, arguments: Arguments) -> None:
     if interface.kind is InterfaceKind.VLAN:
         raise ConfigError(f"interface {interface.name} cannot leave its zone")
     _check_idle(editor, interface, UNBOUND)
-    _put(editor, replace(interface, zone=UNBOUND, mode=default_mode(UNBOUND), manage=None))
+    _put(editor, replace(interface, zone=UNBOUND, mode=default_mode(UNBOUND), manage=None, loopback_group=None))
 
 
 def _zone_rows(config: DeviceConfig, _scope: Arguments) -> Iterator[Row]:
@@ -145,6 +145,8 @@ def _set_address(editor: Editor, arguments: Arguments) -> None:
     address: Prefix = arguments["address"]
     if interface.zone == UNBOUND:
         raise ConfigError(f"interface {interface.name} is in no zone (set interface {interface.name} zone first)")
+    if address != interface.address:
+        refuse_if_used(f"address of interface {interface.name}", services_of_interface(editor, interface.name))
     _check_host(address)
     _check_overlap(editor, interface, address)
     manage_ip = interface.manage_ip if interface.manage_ip is not None and interface.manage_ip in address else None
@@ -181,6 +183,7 @@ def _set_unnumbered(editor: Editor, arguments: Arguments) -> None:
         raise ConfigError(f"interface {lender.name} cannot lend its address (ethernet or loopback expected)")
     if interface.zone == UNBOUND:
         raise ConfigError(f"interface {interface.name} is in no zone (set interface {interface.name} zone first)")
+    refuse_if_used(f"address of interface {interface.name}", services_of_interface(editor, interface.name))
     _put(editor, replace(interface, address=None, unnumbered=lender.name, manage_ip=None))
 
 
@@ -189,6 +192,8 @@ def _unset_address(editor: Editor, arguments: Arguments) -> None:
     given = arguments.get("address")
     if given is not None and given != interface.address:
         raise ConfigError(f"interface {interface.name} has no IP address {given}")
+    if interface.address is not None:
+        refuse_if_used(f"address of interface {interface.name}", services_of_interface(editor, interface.name))
     _put(editor, replace(interface, address=None, unnumbered=None, manage_ip=None))
 
 

@@ -14,6 +14,7 @@ from nsemu.cli.grammar import (
     when_set,
     when_unset,
 )
+from nsemu.cli.settings import nat_words
 from nsemu.cli.settings.interface import (
     INTERFACE_DESCRIPTION,
     INTERFACE_IP,
@@ -101,6 +102,7 @@ NODES = (
                     when_set(argument("description", TextType(64, quoted=True), "text")),
                     INTERFACE_DESCRIPTION,
                 ),
+                *nat_words.INTERFACE_NODES,
             ),
         ),
     ),

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from nsemu.cli.grammar import Arguments, Row, Setting
+from nsemu.cli.settings import policy_nat
 from nsemu.cli.settings.checks import check_capacity, policy_zone, require, require_address, require_service
 from nsemu.config.device import DeviceConfig
 from nsemu.config.editor import Editor
@@ -77,6 +78,9 @@ def _read(editor: Editor, number: int, arguments: Arguments) -> Policy:
         pair=arguments.get("pair"),
         log=arguments.get("log", False),
         count=arguments.get("count", False),
+        source_nat=arguments.get("nat_src", False),
+        dip_id=arguments.get("dip_id"),
+        destination_nat=policy_nat.read_destination(arguments),
     )
 
 
@@ -86,6 +90,7 @@ def _check_references(editor: Editor, policy: Policy) -> None:
     require_address(editor, policy.from_zone, policy.sources[0])
     require_address(editor, policy.to_zone, policy.destinations[0])
     require_service(editor, policy.services[0])
+    policy_nat.check(editor, policy)
     if policy.vpn is None:
         return
     vpn = require(editor.vpns, policy.vpn, "vpn")
@@ -134,6 +139,9 @@ def _policy_rows(config: DeviceConfig, scope: Arguments) -> Iterator[Row]:
         "source": policy.sources[0],
         "destination": policy.destinations[0],
         "service": policy.services[0],
+        "nat_src": policy.source_nat or None,
+        "dip_id": policy.dip_id,
+        **policy_nat.destination_words(policy),
         "action": policy.action,
         "vpn": policy.vpn,
         "pair": policy.pair,

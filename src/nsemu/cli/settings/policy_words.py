@@ -7,6 +7,7 @@ from nsemu.cli.grammar import (
     Body,
     Enter,
     Node,
+    NumberType,
     Setting,
     TextType,
     any_order,
@@ -20,11 +21,30 @@ from nsemu.cli.grammar import (
     when_unset,
 )
 from nsemu.cli.settings import policy
-from nsemu.cli.types import FROM_ADDRESS, POLICY_ID, SERVICE, TO_ADDRESS, VPN, ZONE
+from nsemu.cli.types import FROM_ADDRESS, IP, POLICY_ID, SERVICE, TO_ADDRESS, VPN, ZONE
 from nsemu.config.editor import Editor
+from nsemu.config.nat import LAST_DIP_ID
 from nsemu.config.policy import PolicyAction
 
 _NAME = TextType(31, quoted=True)
+
+
+_TARGET = sequence(
+    keyword("ip", "translated address", argument("nat_low", IP, "lowest translated address")),
+    optional(
+        choice(
+            keyword("port", "translated port", argument("nat_port", NumberType(1, 65535), "port")),
+            argument("nat_high", IP, "highest translated address"),
+        )
+    ),
+)
+_DESTINATION = keyword("dst", "translate the destination", _TARGET)
+_SOURCE = sequence(
+    flag("src", "translate the source", "nat_src"),
+    optional(keyword("dip-id", "addresses of a pool", argument("dip_id", NumberType(2, LAST_DIP_ID), "DIP ID"))),
+    optional(choice(_DESTINATION, keyword("nat", "translate addresses", _DESTINATION, hidden=True))),
+)
+_NAT = keyword("nat", "translate addresses", choice(_SOURCE, _DESTINATION))
 
 
 def _body(source_gap: int) -> Node:
@@ -33,6 +53,7 @@ def _body(source_gap: int) -> Node:
         argument("source", FROM_ADDRESS, "source address", gap=source_gap),
         argument("destination", TO_ADDRESS, "destination address"),
         argument("service", SERVICE, "service"),
+        optional(_NAT),
         choice(
             flag("permit", "let it through", "action", PolicyAction.PERMIT),
             flag("deny", "drop it", "action", PolicyAction.DENY),
