@@ -30,7 +30,7 @@ from nsemu.wire.isakmp_payloads import (
     parse_notification,
     parse_security_association,
 )
-from support.ike import EAST, WEST, End, Pair, keys_match, p2
+from support.ike import EAST, WEST, End, Pair, keys_match, p2, texts
 
 RECORDED = [datagram.data for datagram in Pair(p2s=(p2(pfs=DhGroup.GROUP1),)).establish().seen]
 PARSERS: list[Callable[[bytes], object]] = [
@@ -141,6 +141,7 @@ def test_damaged_messages_never_raise(steps: int, mode: ExchangeMode, flips: lis
     pair.acquire()
     pair.run(200 * SECOND)
     assert pair.west.of(Phase2Completed)
+    assert all(texts(end) for end in pair.ends)
 
 
 @given(data=st.binary(max_size=300), steps=st.integers(0, 9))
@@ -215,3 +216,4 @@ def test_authentic_nonsense_never_raises(payloads: list[tuple[int, bytes]], exch
         pair.west.engine.rekey(1, pair.now)
         pair.run(60 * SECOND)
     assert len(pair.west.of(Phase2Completed)) >= 2
+    assert all(texts(end) for end in pair.ends)
