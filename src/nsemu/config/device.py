@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from nsemu.config.address import Address, AddressGroup, AddressKey
 from nsemu.config.ike import IkeGateway, IkeSettings, Phase1Proposal, Phase2Proposal
 from nsemu.config.interface import Interface, InterfaceKind, InterfaceMode
+from nsemu.config.kept import Kept
 from nsemu.config.nat import DipPool, Mip, MipKey, NatSettings, NhtbKey, Vip, VipKey
 from nsemu.config.platform import DEFAULT_PLATFORM, PLATFORMS, Platform
 from nsemu.config.policy import Policy, ZonePair
@@ -19,6 +20,7 @@ from nsemu.config.predefined import PREDEFINED_PHASE1, PREDEFINED_PHASE2
 from nsemu.config.predefined_services import PREDEFINED_SERVICE_GROUPS, PREDEFINED_SERVICES
 from nsemu.config.service import Service, ServiceGroup
 from nsemu.config.system import AdminUser, FlowSettings, SystemSettings
+from nsemu.config.users import User, UserGroup
 from nsemu.config.vpn import Vpn
 from nsemu.config.vrouter import PREDEFINED_VROUTERS, RouteKey, StaticRoute, VirtualRouter
 from nsemu.config.zone import PREDEFINED_ZONES, Zone
@@ -55,6 +57,9 @@ class DeviceConfig:
     p2_proposals: Mapping[str, Phase2Proposal] = field(default_factory=dict)
     gateways: Mapping[str, IkeGateway] = field(default_factory=dict)
     vpns: Mapping[str, Vpn] = field(default_factory=dict)
+    users: Mapping[str, User] = field(default_factory=dict)
+    user_groups: Mapping[str, UserGroup] = field(default_factory=dict)
+    kept: Kept = field(default_factory=dict)
 
 
 def factory_configuration(platform: str = DEFAULT_PLATFORM) -> DeviceConfig:

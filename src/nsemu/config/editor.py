@@ -16,10 +16,12 @@ from nsemu.config.address import Address, AddressGroup, AddressKey
 from nsemu.config.device import DeviceConfig
 from nsemu.config.ike import IkeGateway, IkeSettings, Phase1Proposal, Phase2Proposal
 from nsemu.config.interface import Interface
+from nsemu.config.kept import KeptKey, KeptLine
 from nsemu.config.nat import DipPool, Mip, MipKey, NatSettings, NhtbKey, Vip, VipKey
 from nsemu.config.policy import Policy, ZonePair
 from nsemu.config.service import Service, ServiceGroup
 from nsemu.config.system import AdminUser, FlowSettings, SystemSettings
+from nsemu.config.users import User, UserGroup
 from nsemu.config.vpn import Vpn
 from nsemu.config.vrouter import RouteKey, StaticRoute, VirtualRouter
 from nsemu.config.zone import Zone
@@ -115,6 +117,9 @@ class Editor:
         self.p2_proposals: Table[str, Phase2Proposal] = Table(base.p2_proposals, journal)
         self.gateways: Table[str, IkeGateway] = Table(base.gateways, journal)
         self.vpns: Table[str, Vpn] = Table(base.vpns, journal)
+        self.users: Table[str, User] = Table(base.users, journal)
+        self.user_groups: Table[str, UserGroup] = Table(base.user_groups, journal)
+        self.kept: Table[KeptKey, KeptLine] = Table(base.kept, journal)
 
     @property
     def system(self) -> SystemSettings:
@@ -201,4 +206,7 @@ class Editor:
             p2_proposals=self.p2_proposals.data,
             gateways=self.gateways.data,
             vpns=self.vpns.data,
+            users=self.users.data,
+            user_groups=self.user_groups.data,
+            kept=self.kept.data,
         )

@@ -1,0 +1,106 @@
+"""Settings that are kept for the admin's sake: stored, shown, taken back, without effect on the device.
+
+One general table instead of a record for each of them: the grammar declares their words and values
+(`cli.settings.kept`), this file says where they are kept and what they depend on. Whatever gets a function moves to a
+record of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from nsemu.config.editor import Editor
+
+Owner = tuple[str, Any]
+"""(kind, name) of the object that a setting belongs to or names: ("interface", "ethernet1"), ("auth-server", "Local")."""
+
+TABLES: Final[Mapping[str, str]] = {
+    "interface": "interfaces",
+    "zone": "zones",
+    "virtual router": "vrouters",
+    "gateway": "gateways",
+    "vpn": "vpns",
+    "policy": "policies",
+    "service": "services",
+    "user": "users",
+    "user group": "user_groups",
+    "administrator": "admins",
+}
+"""Kinds of objects that have a table of their own, and its name. Objects of other kinds exist while a line is theirs."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptKey:
+    """What makes a kept line a line of its own: the setting, the object it belongs to, what else tells it apart."""
+
+    setting: str
+    owner: Owner | None = None
+    identity: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class KeptLine:
+    """A kept line: its arguments by name, whether it is a `set` or an `unset`, and the objects that it names."""
+
+    arguments: tuple[tuple[str, Any], ...]
+    on: bool = True
+    uses: tuple[Owner, ...] = ()
+
+
+Kept = Mapping[KeptKey, KeptLine]
+
+
+def owner_exists(editor: Any, owner: Owner) -> bool:
+    """Whether an object is there; `editor` is an Editor or a DeviceConfig."""
+    kind, name = owner
+    table = TABLES.get(kind)
+    if table is not None:
+        return name in getattr(editor, table)
+    return any(key.owner == owner for key in editor.kept)
+
+
+def names_of_kind(config: Any, kind: str) -> list[str]:
+    """The objects of a kind, in the order in which they were made."""
+    table = TABLES.get(kind)
+    if table is not None:
+        return list(getattr(config, table))
+    return list(dict.fromkeys(key.owner[1] for key in config.kept if key.owner is not None and key.owner[0] == kind))
+
+
+def kept_users(kept: Kept, owner: Owner) -> list[str]:
+    """The kept lines that name an object, as an admin knows them. Its own lines are no users."""
+    return list(
+        dict.fromkeys(_title(key) for key, line in kept.items() if owner in line.uses and not _is_part(key, owner))
+    )
+
+
+def _is_part(key: KeptKey, owner: Owner) -> bool:
+    return key.owner == owner
+
+
+def _title(key: KeptKey) -> str:
+    words = [key.setting, *(str(value) for value in key.identity)]
+    if key.owner is None:
+        return " ".join(words)
+    return f'{key.owner[0]} "{key.owner[1]}" ({" ".join(words)})'
+
+
+def drop_orphans(editor: Editor) -> None:
+    """Remove the lines whose object is gone. Called after every `unset`."""
+    for key in _orphans(editor):
+        editor.kept.remove(key)
+
+
+def _orphans(editor: Editor) -> Iterator[KeptKey]:
+    known: dict[Owner, bool] = {}
+    for key in list(editor.kept):
+        owner = key.owner
+        if owner is None or owner[0] not in TABLES:
+            continue
+        if owner not in known:
+            known[owner] = owner_exists(editor, owner)
+        if not known[owner]:
+            yield key
