@@ -13,6 +13,7 @@ from nsemu.cli.types import POLICY_ID, ZONE
 from nsemu.config.errors import NotFoundError
 from nsemu.config.policy import Policy, PolicyAction
 from nsemu.device.views.policies import PolicyView, is_global, policy_view, policy_views
+from nsemu.wire.address import format_ipv4
 
 _HEADER = (
     f"{'ID':>6} {'From':<8} {'To':<8} {'Src-address':<12} {'Dst-address':<12} {'Service':<20} Action State   ASTLCB"
@@ -102,7 +103,7 @@ def _detail(view: PolicyView, extended: bool) -> Iterator[str]:
         yield f"Rules on this VPN policy: {view.tunnel_policies}"
     else:
         yield f"Policies on this vpn tunnel: {view.tunnel_policies}"
-    yield f"nat off, {'Web filtering : disabled' if extended else 'url filtering OFF'}"
+    yield f"nat {_translation(policy)}, {'Web filtering : disabled' if extended else 'url filtering OFF'}"
     yield f"vpn {policy.vpn or 'unknown vpn'}, policy flag {'00010000' if extended else '0000'}, session backup: on"
     yield f"traffic {'shaping' if extended else 'shapping'} off, scheduler n/a, serv flag 00"
     counts = (view.sessions, view.octets, view.packets) if policy.count else (0, 0, 0)
@@ -115,6 +116,18 @@ def _detail(view: PolicyView, extended: bool) -> Iterator[str]:
     yield "tadapter: state off, gbw/mbw 0/-1"
     yield "No Authentication"
     yield "No User, User Group or Group expression set"
+
+
+def _translation(policy: Policy) -> str:
+    words = []
+    if policy.source_nat:
+        words.append("src" if policy.dip_id is None else f"src dip-id {policy.dip_id}")
+    wanted = policy.destination_nat
+    if wanted is not None:
+        second = f" {format_ipv4(wanted.high)}" if wanted.high is not None else ""
+        port = f" port {wanted.port}" if wanted.port is not None else ""
+        words.append(f"dst ip {format_ipv4(wanted.low)}{second}{port}")
+    return " ".join(words) or "off"
 
 
 def _action(policy: Policy) -> str:

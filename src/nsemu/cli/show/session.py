@@ -90,7 +90,7 @@ def _policy(view: SessionView) -> int:
 def _plain(view: SessionView) -> Iterator[str]:
     """Releases 5.x."""
     marks = f"flag {_protocol_flag(view)}/0000/00"
-    yield f"id {view.id}/s**,vsys 0,{marks},policy {_policy(view)},time {view.ticks}, dip 0"
+    yield f"id {view.id}/s**,vsys 0,{marks},policy {_policy(view)},time {view.ticks}, dip {view.dip_id}"
     sides = ((view.client, "->", 2, "0801"), (view.server, "<-", 3, "0800"))
     tunnelled = bool(view.client.tunnel_id or view.server.tunnel_id)
     for side, arrow, token, clear in sides:
@@ -107,7 +107,7 @@ _TUNNEL_MARKS = {"->": "8801", "<-": "2800"}
 def _extended(view: SessionView) -> Iterator[str]:
     """Releases 6.x."""
     marks = f"flag {_protocol_flag(view)}/0000/0001/0000"
-    yield f"id {view.id}/s**,vsys 0,{marks},policy {_policy(view)},time {view.ticks}, dip 0 module 0"
+    yield f"id {view.id}/s**,vsys 0,{marks},policy {_policy(view)},time {view.ticks}, dip {view.dip_id} module 0"
     digit = 1 if view.protocol == _TCP else 0
     window = ",wsf 0" if view.protocol == _TCP else ""
     for side, arrow, token, segment in ((view.client, "->", 4, ",seg 1"), (view.server, "<-", 3, ", seg 0")):

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from nsemu.device.device import Device
 from nsemu.flow.session import FlowTuple, Session, Wing
+from nsemu.flow.stages.source_nat import EGRESS_DIP
+from nsemu.nat.pools import PoolLease
 from nsemu.wire.address import ZERO_MAC
 
 
@@ -35,6 +37,7 @@ class SessionView:
     """One session: the client's side and the server's. `policy_id` is None for traffic that no policy was asked about.
 
     `ticks` of ten seconds are left of its time-out; `timeout` is the whole of it in seconds, 0 for never.
+    `dip_id` is the pool its source is from, 2 for the address of the egress interface, 0 for none.
     """
 
     id: int
@@ -43,6 +46,7 @@ class SessionView:
     policy_id: int | None
     ticks: int
     timeout: int
+    dip_id: int
     client: SideView
     server: SideView
 
@@ -119,9 +123,16 @@ def _session(device: Device, session: Session) -> SessionView:
         session.policy.id if session.policy is not None else None,
         session.remaining_ticks(device.scheduler.now),
         session.timeout // 1_000_000_000,
+        _dip_id(session),
         _side(forward, reverse, forward.flow, session.link_source),
         _side(reverse, forward, _turned(reverse.flow), b""),
     )
+
+
+def _dip_id(session: Session) -> int:
+    if isinstance(session.lease, PoolLease):
+        return session.lease.pool.record.id
+    return 0 if session.lease is None else EGRESS_DIP
 
 
 def _turned(flow: FlowTuple) -> FlowTuple:
