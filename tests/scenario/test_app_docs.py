@@ -37,7 +37,7 @@ def test_the_python_of_the_page_runs(
     monkeypatch.chdir(tmp_path)
     (code,) = blocks("python")
     exec(compile(code, "docs/labs.md", "exec"), {})
-    assert capsys.readouterr().out.endswith("answered\n")
+    assert capsys.readouterr().out.endswith("delivered\n")
 
 
 def test_the_page_has_every_command() -> None:

@@ -49,6 +49,7 @@ def test_json(nsemu: Command, tmp_path: Path) -> None:
     document = json.loads(ran.out)
     assert ran.code == 0
     assert document["disposition"] == "delivered"
+    assert document["answered"] is True
     assert document["ike_failed_at"] is None
     assert [walk["disposition"] for walk in document["walks"]] == ["dropped", "delivered"]
     assert document["walks"][0]["code"] == "SA_INACTIVE"

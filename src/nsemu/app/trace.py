@@ -26,7 +26,7 @@ topology or a name cannot be used."""
 _PATIENCE: Final = 60.0
 """Virtual seconds that IKE is given; retransmission has ended by then."""
 _LOOK_EVERY: Final = 0.25
-_DELIVERED: Final = frozenset({"delivered"})
+_DELIVERED: Final = "delivered"
 
 
 def add_to(commands: Subparsers) -> None:
@@ -62,15 +62,13 @@ def execute(options: argparse.Namespace) -> int:
         source = known_node(lab, options.source)
         destination = address_of(lab, options.destination)
         journey = _travel(lab, source, destination, options)
+    lab.close()
     last = journey.walks[-1].disposition
     if options.json:
-        walks = [walk.to_json() for walk in journey.walks]
-        print(
-            json.dumps({"disposition": last, "ike_failed_at": journey.ike_failed_at or None, "walks": walks}, indent=2)
-        )
+        print(json.dumps(journey.to_json(), indent=2))
     else:
         print(journey.text(), end="")
-    return 0 if last in _DELIVERED else ANSWER_NO
+    return 0 if last == _DELIVERED else ANSWER_NO
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +86,7 @@ class _Journey:
         """As `--json` prints it."""
         return {
             "disposition": self.walks[-1].disposition,
+            "answered": self.walks[-1].answered,
             "ike_failed_at": self.ike_failed_at or None,
             "walks": [walk.to_json() for walk in self.walks],
         }

@@ -99,6 +99,8 @@ def _file(path: Path, options: argparse.Namespace) -> _FileReport:
                     _print_result(result)
     except Unusable as error:
         return _FileReport(path, UNUSABLE, error.lines, lab, tuple(results))
+    finally:
+        lab.close()
     return _FileReport(path, _code(lab, results), (), lab, tuple(results))
 
 

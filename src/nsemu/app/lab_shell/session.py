@@ -34,15 +34,19 @@ class Jump(Wait):
 
 @dataclass(slots=True)
 class Session:
-    """One lab and what its user has set going. `interactive` tells that a person sits at a terminal."""
+    """One lab and what its user has set going. `interactive` tells that a person sits at a terminal.
+
+    `consoles` says where devices can be reached from outside, by name.
+    """
 
     lab: Lab
     pacer: Pacer
     interactive: bool = False
     captures: dict[Path, Capture] = field(default_factory=dict)
+    consoles: dict[str, str] = field(default_factory=dict)
 
     def close(self) -> list[str]:
-        """End all captures; returns what they have to say. Raises CaptureError, when all have been ended."""
+        """End all captures and the lab; returns what the captures say. Raises CaptureError, when all have ended."""
         texts: list[str] = []
         failure: ValueError | None = None
         for path in list(self.captures):
@@ -50,6 +54,7 @@ class Session:
                 texts.append(self.stop_capture(path))
             except ValueError as error:
                 failure = failure or error
+        self.lab.close()
         if failure is not None:
             raise failure
         return texts
