@@ -16,7 +16,7 @@ def key_rows(devices: Iterable[Device]) -> KeyRows:
     for device in devices:
         for cookie, key in device.ike.phase1_keys:
             isakmp[ike_row(cookie, key)] = None
-        for parameters in device.ike.key_rows:
+        for parameters in device.inbound_keys:
             row = esp_row(parameters, outbound=False)
             if row is not None:
                 esp[row] = None

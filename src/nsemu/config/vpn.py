@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from nsemu.config.algorithms import Encryption, Integrity, IpsecProtocol
 from nsemu.config.ike import SecurityLevel
 from nsemu.wire.address import Prefix
 
@@ -18,8 +19,36 @@ class ProxyId:
 
 
 @dataclass(frozen=True, slots=True)
+class ManualKey:
+    """The key of one algorithm: a password from which it is made (B213), or its octets. Both empty with NULL."""
+
+    password: str = field(default="", repr=False)
+    octets: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ManualKeys:
+    """`set vpn NAME manual …`: everything an SA pair needs, the same at both ends but for the SPIs (B025, B212).
+
+    `local_spi` is the one that packets to this device carry. With AH the encryption is NULL.
+    """
+
+    local_spi: int
+    remote_spi: int
+    peer: int
+    outgoing_interface: str
+    protocol: IpsecProtocol
+    encryption: Encryption
+    integrity: Integrity
+    encryption_key: ManualKey = ManualKey()
+    integrity_key: ManualKey = ManualKey()
+
+
+@dataclass(frozen=True, slots=True)
 class Vpn:
-    """`set vpn NAME gateway GW …` with its binding and proxy ID.
+    """`set vpn NAME gateway GW …` or `set vpn NAME manual …`, with its binding and proxy ID.
+
+    With `manual` there is no gateway (its name is ""), no proposal and no proxy ID.
 
     Either `security_level` or `proposals` (names, at most four) is set. `bind_interface` is a tunnel interface;
     `bind_zone` a tunnel zone; both None for a VPN that policies name.
@@ -35,3 +64,4 @@ class Vpn:
     bind_zone: str | None = None
     proxy_id: ProxyId | None = None
     df_bit: str = "clear"
+    manual: ManualKeys | None = None

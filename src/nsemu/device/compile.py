@@ -21,13 +21,17 @@ from nsemu.sim.scheduler import Instant
 
 
 class Compiler:
-    """Keeps the derived tables of one device; `plans` are its tunnels by ID, `manual` the SAs whose keys the admin set."""
+    """Keeps the derived tables of one device; `plans` are its tunnels by ID, `manual` the SAs with manual keys.
+
+    `manual_keys` are all inbound SAs of that kind that there have been, for captures.
+    """
 
     def __init__(self, state: FlowState, interfaces: InterfaceSet) -> None:
         self._state = state
         self._interfaces = interfaces
         self.plans: dict[int, TunnelPlan] = {}
         self.manual: dict[int, tuple[SaParameters, SaParameters]] = {}
+        self.manual_keys: list[SaParameters] = []
 
     def apply(self, config: DeviceConfig, now: Instant) -> None:
         """Bring everything in step with a new configuration. Cannot fail: the configuration has been checked."""
@@ -128,6 +132,7 @@ class Compiler:
             if plan.manual is not None and plan.settings.local
         }
         changed = {key for key in self.manual.keys() | wanted.keys() if self.manual.get(key) != wanted.get(key)}
+        changed |= {key for key in wanted if not database.tunnels[key].active}
         # All that goes before anything comes: two tunnels may have exchanged their SPIs.
         for identifier in changed & database.tunnels.keys():
             database.clear(database.tunnels[identifier])
@@ -137,6 +142,7 @@ class Compiler:
             if holder is not None:  # An SPI that IKE drew at random.
                 database.remove(holder.sa)
             database.install_inbound(database.tunnels[identifier], inbound, now)
+            self.manual_keys.append(inbound)
             database.install_outbound(database.tunnels[identifier], outbound, now)
         self.manual = wanted
 

@@ -24,7 +24,7 @@ def seal_lines(story: Story, step: steps.EspSeal) -> Iterable[str]:
         f"  going into tunnel {tunnel}.",
         "  flow_encrypt: pipeline.",
         f"chip info: PIO. Tunnel id {step.tunnel_id:08x}",
-        f"(vn2)  doing ESP encryption and size ={size}",
+        f"(vn2)  doing {step.protocol} encryption and size ={size}",
         "ipsec encrypt prepare engine done",
         "ipsec encrypt set engine done",
         "ipsec encrypt engine released",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from nsemu.config.algorithms import IpsecProtocol
 from nsemu.config.device import DeviceConfig, factory_configuration
 from nsemu.config.platform import DEFAULT_PLATFORM
 from nsemu.device.clock import DeviceClock
@@ -30,6 +31,7 @@ from nsemu.flow.tunnels import TunnelPath
 from nsemu.ike.engine import IkeEngine
 from nsemu.ike.parameters import EngineSettings
 from nsemu.ipsec.database import SaDatabase
+from nsemu.ipsec.sa import SaParameters
 from nsemu.runtime.drop import DropReason
 from nsemu.runtime.event_log import EventLog, Level
 from nsemu.runtime.interface import RunInterface
@@ -45,6 +47,7 @@ Transmit = Callable[[str, bytes, PacketTrace | None], None]
 
 _ARP = b"\x08\x06"
 _IPV4 = b"\x08\x00"
+_IPSEC_NAMES = {protocol.value: protocol.name for protocol in IpsecProtocol}
 
 
 class Device:
@@ -97,6 +100,11 @@ class Device:
     def tunnel_plans(self) -> Mapping[int, TunnelPlan]:
         """What the configuration says of each tunnel, by ID."""
         return self._compiler.plans
+
+    @property
+    def inbound_keys(self) -> list[SaParameters]:
+        """Every inbound SA there has been, with its keys: what captures are decrypted with."""
+        return [*self.ike.key_rows, *self._compiler.manual_keys]
 
     def commit(self, config: DeviceConfig) -> None:
         """Put a checked configuration in force; cannot fail."""
@@ -175,7 +183,9 @@ class Device:
         return left
 
     def clear_tunnel(self, identifier: int) -> None:
-        """`clear sa ID`: the SAs go, the peer is told."""
+        """`clear sa ID`: the SAs go, the peer is told. Those of a manual key tunnel stay."""
+        if identifier in self._compiler.manual:
+            return
         self.ike.engine.delete_tunnel_sas(identifier, self.scheduler.now)
         self.ike.pump()
 
@@ -204,7 +214,8 @@ class Device:
             26,
             Level.ALERT,
             f"IPSec tunnel on interface {packet.ingress.name} with tunnel ID 0x{tunnels[0].identifier:x} received a "
-            f"packet with a bad SPI. {ends}/{len(packet.data)}, ESP, SPI 0x{spi:x}, SEQ 0x{sequence:x}.",
+            f"packet with a bad SPI. {ends}/{len(packet.data)}, {_IPSEC_NAMES[packet.protocol]}, "
+            f"SPI 0x{spi:x}, SEQ 0x{sequence:x}.",
         )
         engine, now = self.ike.engine, self.scheduler.now
         engine.report_bad_spi(packet.destination, packet.source, packet.protocol, spi, now)
@@ -220,7 +231,7 @@ class Device:
             42,
             Level.CRITICAL,
             f"Replay packet detected on IPSec tunnel on {packet.ingress.name} with tunnel ID 0x{path.identifier:x}! "
-            f"{ends}/{len(packet.data)}, ESP, SPI 0x{spi:x}, SEQ 0x{sequence:x}.",
+            f"{ends}/{len(packet.data)}, {_IPSEC_NAMES[packet.protocol]}, SPI 0x{spi:x}, SEQ 0x{sequence:x}.",
         )
 
     def soft_lifetime(self, path: TunnelPath) -> None:

@@ -272,7 +272,8 @@ def _end(end: tuple[int, int], with_ports: bool) -> str:
 
 
 def _seal(step: steps.EspSeal, ends: steps.Endpoints | None) -> _Words:
-    outer = f"{format_ipv4(step.source)} > {format_ipv4(step.destination)} ESP spi {step.spi:08x} seq {step.sequence}"
+    outer = f"{format_ipv4(step.source)} > {format_ipv4(step.destination)} {step.protocol}"
+    outer += f" spi {step.spi:08x} seq {step.sequence}"
     inner = describe(ends) if ends is not None else "the packet"
     text = f"sealed for VPN {step.vpn} with {step.algorithms}"
     return _Words(Stage.TUNNEL, text, _nested(outer, step.outer_length, inner, step.inner_length))
@@ -288,7 +289,7 @@ def _nested(outer: str, outer_length: int, inner: str, inner_length: int) -> tup
 
 def _open(step: steps.EspOpen, _ends: object) -> _Words:
     source = f"{format_ipv4(step.source)} > {format_ipv4(step.destination)}"
-    text = f"opened: ESP {source} spi {step.spi:08x} of VPN {step.vpn}, {step.inner_length} octets inside"
+    text = f"opened: {step.protocol} {source} spi {step.spi:08x} of VPN {step.vpn}, {step.inner_length} octets inside"
     return _Words(Stage.TUNNEL, text, (f"goes on as if it had come in on {step.interface}",))
 
 

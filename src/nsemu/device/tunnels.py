@@ -1,7 +1,8 @@
 """From VPN configuration to tunnels: which tunnels there are, with which proxy IDs, for the flow and for IKE.
 
 A VPN bound to a tunnel interface makes one tunnel (B142, B172); one that policies name makes a tunnel for each proxy ID
-that its policies yield (B171), so that a policy and its mirror share one.
+that its policies yield (B171), so that a policy and its mirror share one. A manual key VPN has one pair of SPIs, and so
+one tunnel, whatever names it.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from nsemu.config.ike import Identity, IdentityType, IkeGateway, Phase1Proposal,
 from nsemu.config.policy import Policy, PolicyAction
 from nsemu.config.predefined import PHASE1_SETS, PHASE2_SETS
 from nsemu.config.service import ANY_SERVICE
-from nsemu.config.vpn import ProxyId, Vpn
+from nsemu.config.vpn import ManualKey, ManualKeys, ProxyId, Vpn
 from nsemu.ike.parameters import GatewayParameters, TunnelParameters
+from nsemu.ipsec.manual import ENCRYPTION_PURPOSE, INTEGRITY_PURPOSE, key_from_password
+from nsemu.ipsec.sa import DfBit, SaParameters
 from nsemu.ipsec.tunnel import NO_POLICY, TunnelSettings
 from nsemu.wire.address import AddressError, Prefix, parse_ipv4
 
@@ -38,7 +41,8 @@ class Selector:
 class TunnelPlan:
     """One tunnel that the configuration asks for. `policies` are those that use it, empty when it is bound.
 
-    `carrier_zone` is the zone in which decrypted packets of a policy-based tunnel arrive.
+    `carrier_zone` is the zone in which decrypted packets of a policy-based tunnel arrive. `manual` holds the keys of a
+    manual key tunnel, which has no proposals.
     """
 
     vpn: str
@@ -48,6 +52,7 @@ class TunnelPlan:
     replay: bool
     carrier_zone: str
     policies: tuple[int, ...] = ()
+    manual: ManualKeys | None = None
 
     @property
     def esp_proposals(self) -> tuple[Phase2Proposal, ...]:
@@ -68,6 +73,9 @@ def plan_tunnels(config: DeviceConfig, addresses: dict[str, int]) -> list[Tunnel
             by_vpn.setdefault(policy.vpn, []).append(policy)
     plans: list[TunnelPlan] = []
     for vpn in config.vpns.values():
+        if vpn.manual is not None:
+            plans.append(_manual_plan(config, vpn, vpn.manual, addresses, by_vpn.get(vpn.name, [])))
+            continue
         gateway = config.gateways.get(vpn.gateway)
         peer = gateway_address(gateway) if gateway is not None else None
         if gateway is None or peer is None:
@@ -117,7 +125,55 @@ def _settings(vpn: Vpn, gateway: IkeGateway, peer: int, local: int, proposal: Ph
         proposal.encryption,
         proposal.integrity,
         vpn.bind_interface,
+        df=DfBit(vpn.df_bit),
     )
+
+
+def _manual_plan(
+    config: DeviceConfig, vpn: Vpn, keys: ManualKeys, addresses: dict[str, int], policies: list[Policy]
+) -> TunnelPlan:
+    interface = config.interfaces.get(keys.outgoing_interface)
+    carrier = _carrier_zone(config, vpn, interface.zone if interface is not None else "")
+    settings = TunnelSettings(
+        vpn.name,
+        "",
+        keys.peer,
+        addresses.get(keys.outgoing_interface, 0),
+        keys.outgoing_interface,
+        keys.protocol,
+        keys.encryption,
+        keys.integrity,
+        vpn.bind_interface,
+        next((policy.id for policy in policies if policy.to_zone != carrier), NO_POLICY),
+        next((policy.id for policy in policies if policy.to_zone == carrier), NO_POLICY),
+        DfBit(vpn.df_bit),
+    )
+    ids = tuple(policy.id for policy in policies)
+    zone = carrier if vpn.bind_interface is None else ""
+    return TunnelPlan(vpn.name, Selector(), settings, (), False, zone, ids, keys)
+
+
+def manual_parameters(plan: TunnelPlan, keys: ManualKeys) -> tuple[SaParameters, SaParameters]:
+    """The inbound and the outbound SA of a manual key tunnel: no lifetime, no replay window (RFC 2406 §2.2)."""
+    encryption = _key(keys.encryption_key, ENCRYPTION_PURPOSE, keys.encryption.key_size)
+    integrity = _key(keys.integrity_key, INTEGRITY_PURPOSE, keys.integrity.key_size)
+    settings = plan.settings
+    inbound = SaParameters(
+        keys.local_spi,
+        settings.local,
+        settings.peer,
+        keys.protocol,
+        keys.encryption,
+        keys.integrity,
+        encryption,
+        integrity,
+        df=settings.df,
+    )
+    return inbound, replace(inbound, spi=keys.remote_spi)
+
+
+def _key(key: ManualKey, purpose: bytes, size: int) -> bytes:
+    return key.octets or key_from_password(key.password, purpose, size)
 
 
 def _carrier_zone(config: DeviceConfig, vpn: Vpn, outgoing_zone: str) -> str:

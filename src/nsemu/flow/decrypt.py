@@ -1,13 +1,15 @@
-"""Inbound IPsec: from an ESP packet for the device to the packet inside (Vol. 5, "Packet Flow", Paris 2 to 6)."""
+"""Inbound IPsec: from an ESP or AH packet for the device to the packet inside (Vol. 5, "Packet Flow", Paris 2 to 6)."""
 
 from __future__ import annotations
 
 from struct import Struct
 
 from nsemu.flow.forward import drop
-from nsemu.flow.packet import Packet
+from nsemu.flow.packet import ESP, Packet
 from nsemu.flow.state import FlowState
 from nsemu.flow.steps import EspOpen
+from nsemu.flow.tunnels import TunnelPath
+from nsemu.ipsec.database import InboundEntry
 from nsemu.ipsec.sa import IpsecFailure
 from nsemu.runtime.drop import DropReason
 
@@ -21,16 +23,22 @@ _FAILURES = {
 
 
 def decapsulate(state: FlowState, packet: Packet) -> Packet | None:
-    """The packet inside an ESP packet, as if it had come in on its tunnel interface (B162, B168); None when dropped."""
+    """The packet inside an ESP or AH packet, as if it had come in on its tunnel interface (B162, B168).
+
+    None when it was dropped.
+    """
     offset = packet.header_length
     data = packet.data
-    if len(data) < offset + 8:
+    if packet.protocol == ESP:
+        start, table = offset, state.database.esp
+    else:  # RFC 4302 §2: next header, length and a reserved half come first.
+        start, table = offset + 4, state.database.ah
+    if len(data) < start + 8:
         drop(packet, "ipsec", DropReason.ESP_MALFORMED)
         return None
-    key = data[16:24] if offset == 20 else data[16:20] + data[offset : offset + 4]
-    entry = state.database.esp.get(key)
+    entry = table.get(data[16:20] + data[start : start + 4])
     if entry is None:
-        spi, sequence = _SPI_AND_SEQUENCE.unpack_from(data, offset)
+        spi, sequence = _SPI_AND_SEQUENCE.unpack_from(data, start)
         drop(packet, "ipsec", DropReason.BAD_SPI, f"SPI {spi:08x}")
         state.upcalls.bad_spi(packet, spi, sequence)
         return None
@@ -40,12 +48,16 @@ def decapsulate(state: FlowState, packet: Packet) -> Packet | None:
         return None
     inner = entry.sa.open(data, offset)
     if isinstance(inner, IpsecFailure):
-        spi, sequence = _SPI_AND_SEQUENCE.unpack_from(data, offset)
+        spi, sequence = _SPI_AND_SEQUENCE.unpack_from(data, start)
         subject = ("vpn", path.vpn)
         drop(packet, "ipsec", _FAILURES.get(inner, DropReason.ESP_MALFORMED), inner.value, subject)
         if inner is IpsecFailure.REPLAY:
             state.upcalls.replayed(packet, path, spi, sequence)
         return None
+    return _opened(state, packet, path, entry, inner)
+
+
+def _opened(state: FlowState, packet: Packet, path: TunnelPath, entry: InboundEntry, inner: bytes) -> Packet:
     now = state.scheduler.now
     entry.sa.last_used = now
     if entry.sa.soft_expired:
@@ -56,7 +68,9 @@ def decapsulate(state: FlowState, packet: Packet) -> Packet | None:
     if trace is not None:
         settings = entry.tunnel.settings
         name = ingress.name
-        trace.add(EspOpen(path.identifier, path.vpn, entry.sa.spi, settings.peer, settings.local, len(inner), name))
+        ends = (settings.peer, settings.local)
+        protocol = entry.sa.parameters.protocol.name
+        trace.add(EspOpen(path.identifier, path.vpn, entry.sa.spi, *ends, len(inner), name, protocol))
     if path.bound is not None:
         ingress.counters.in_packets += 1
         ingress.counters.in_bytes += len(inner)

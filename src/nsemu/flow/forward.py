@@ -131,7 +131,8 @@ def send_into_tunnel(state: FlowState, path: TunnelPath, inner: bytes | bytearra
         settings = tunnel.settings
         ends = (settings.local, settings.peer)
         sizes = (len(inner), len(outer), outer[4] << 8 | outer[5])
-        trace.add(EspSeal(tunnel.identifier, path.vpn, sa.spi, sa.sequence, *ends, tunnel.label, *sizes))
+        name = sa.parameters.protocol.name
+        trace.add(EspSeal(tunnel.identifier, path.vpn, sa.spi, sa.sequence, *ends, tunnel.label, *sizes, name))
     if path.generation != state.generation and not _find_outer_way(state, path, packet):
         return
     neighbor, egress = path.neighbor, path.egress

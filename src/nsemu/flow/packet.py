@@ -17,6 +17,8 @@ ICMP: Final = 1
 TCP: Final = 6
 UDP: Final = 17
 ESP: Final = 50
+AH: Final = 51
+IPSEC: Final = frozenset({ESP, AH})
 
 MORE_FRAGMENTS: Final = 0x2000
 OFFSET_MASK: Final = 0x1FFF

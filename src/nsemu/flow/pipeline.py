@@ -14,7 +14,7 @@ from nsemu.flow.fragments import reassemble
 from nsemu.flow.icmp_errors import related_wing, send_unreachable, translate_error
 from nsemu.flow.install import install
 from nsemu.flow.local import deliver, send_reset
-from nsemu.flow.packet import ESP, TCP, Packet
+from nsemu.flow.packet import IPSEC, TCP, Packet
 from nsemu.flow.screening import (
     Outcome,
     examine,
@@ -180,7 +180,7 @@ def _first_packet(state: FlowState, packet: Packet) -> None:
     if owner is not None and not state.mappings.claims(packet.destination, packet.protocol, packet.destination_port):
         if trace is not None:
             trace.add(SelfCheck(packet.ingress.name, for_self=True))
-        if packet.protocol == ESP:
+        if packet.protocol in IPSEC:
             inner = decapsulate(state, packet)
             if inner is not None:
                 process(state, inner)

@@ -238,6 +238,7 @@ class EspSeal(Step):
     inner_length: int
     outer_length: int
     identification: int
+    protocol: str = "ESP"
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +252,7 @@ class EspOpen(Step):
     destination: int
     inner_length: int
     interface: str
+    protocol: str = "ESP"
 
 
 @dataclass(frozen=True, slots=True)

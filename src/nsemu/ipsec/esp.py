@@ -91,12 +91,21 @@ class EspOutbound(OutboundSa):
     def _prepare_outer_header(self, parameters: SaParameters, stream: Stream) -> None:
         addresses = parameters.local.to_bytes(4, "big") + parameters.peer.to_bytes(4, "big")
         self._addresses_and_spi = addresses + parameters.spi.to_bytes(4, "big")
-        self._copy_df = parameters.df is DfBit.COPY
-        self._flags = DF if parameters.df is DfBit.SET else 0
-        # 2**16 = 1 (mod 0xffff), so the eight octets of addresses count as one number.
-        self._fixed_sum = 0x4500 + self._flags + _TTL_AND_PROTOCOL + int.from_bytes(addresses, "big") % 0xFFFF
+        self._prepare_flags()
         # The sequence number, offset, serves as the identification: unique for 65536 packets (RFC 791 §3.2).
         self._identification = stream.integer(0, 0xFFFF)
+
+    def _prepare_flags(self) -> None:
+        self._copy_df = self.parameters.df is DfBit.COPY
+        self._flags = DF if self.parameters.df is DfBit.SET else 0
+        # 2**16 = 1 (mod 0xffff), so the eight octets of addresses count as one number.
+        addresses = int.from_bytes(self._addresses_and_spi[:8], "big")
+        self._fixed_sum = 0x4500 + self._flags + _TTL_AND_PROTOCOL + addresses % 0xFFFF
+
+    def set_df(self, df: DfBit) -> None:
+        """Treat the DF bit otherwise from the next packet on."""
+        super().set_df(df)
+        self._prepare_flags()
 
     def _prepare_algorithms(self, parameters: SaParameters, stream: Stream) -> None:
         self._update: Update | None = None

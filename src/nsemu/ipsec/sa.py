@@ -6,7 +6,7 @@ The octets on the wire are made in `esp` and `ah`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final
 
@@ -203,6 +203,10 @@ class OutboundSa(SecurityAssociation):
     def soft_expired(self) -> bool:
         """Whether a new SA should be negotiated: kilobytes or sequence numbers are running out."""
         return self.octets >= self.soft_octets or self.sequence >= _SOFT_SEQUENCE
+
+    def set_df(self, df: DfBit) -> None:
+        """Treat the DF bit otherwise from the next packet on; no key changes."""
+        self.parameters = replace(self.parameters, df=df)
 
     def seal(self, packet: Octets) -> bytes | IpsecFailure:
         """A valid IPv4 packet → the whole protected IPv4 packet, ready to be routed; or why there is none."""

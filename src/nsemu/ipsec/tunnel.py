@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nsemu.config.algorithms import Encryption, Integrity, IpsecProtocol
-from nsemu.ipsec.sa import InboundSa, OutboundSa, SecurityAssociation, transform_label
+from nsemu.ipsec.sa import DfBit, InboundSa, OutboundSa, SecurityAssociation, transform_label
 
 NO_POLICY = -1
 """What `get sa` shows as PID of a tunnel that is bound to a tunnel interface."""
@@ -22,7 +22,8 @@ class TunnelSettings:
 
     `bound_interface` is the tunnel interface of a route-based VPN; the policy ids are those of a policy-based one,
     as `get sa` prints them: `policy_in` on the `<` line, `policy_out` on the `>` line. The transform is that of the
-    first proposal, shown until one has been negotiated.
+    first proposal, shown until one has been negotiated. `df` is what becomes of the DF bit. `gateway` is the
+    name of the IKE gateway, "" for a manual key tunnel.
     """
 
     vpn: str
@@ -36,6 +37,7 @@ class TunnelSettings:
     bound_interface: str | None = None
     policy_in: int = NO_POLICY
     policy_out: int = NO_POLICY
+    df: DfBit = DfBit.CLEAR
 
 
 @dataclass(slots=True)

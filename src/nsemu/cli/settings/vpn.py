@@ -22,6 +22,7 @@ from nsemu.cli.grammar import (
 )
 from nsemu.cli.settings.checks import check_capacity, not_emulated, refuse_if_used, require
 from nsemu.cli.settings.ike_words import security
+from nsemu.cli.settings.vpn_manual import MANUAL_NODE
 from nsemu.config.device import DeviceConfig
 from nsemu.config.editor import Editor
 from nsemu.config.errors import ConfigError, DuplicateError, NotFoundError
@@ -52,6 +53,7 @@ def _set_vpn(editor: Editor, arguments: Arguments) -> str | None:
             proposals=proposals,
             replay=arguments.get("replay", False),
             idle_time=arguments.get("idle_time", 0),
+            manual=None,
         ),
     )
     return not_emulated("idletime") if arguments.get("idle_time") else None
@@ -65,6 +67,8 @@ def _unset_vpn(editor: Editor, arguments: Arguments) -> None:
 
 def _vpn_rows(config: DeviceConfig, scope: Arguments) -> Iterator[Row]:
     vpn = config.vpns[scope["vpn"]]
+    if vpn.manual is not None:
+        return
     row: dict[str, Any] = {
         "vpn": vpn.name,
         "gateway": vpn.gateway,
@@ -122,6 +126,8 @@ def _bind_rows(config: DeviceConfig, scope: Arguments) -> Iterator[Row]:
 def _set_proxy_id(editor: Editor, arguments: Arguments) -> None:
     vpn = require(editor.vpns, arguments["vpn"], "vpn")
     service = arguments["service"]
+    if vpn.manual is not None:
+        raise ConfigError(f"vpn {vpn.name} has manual keys and negotiates no proxy ID")
     if service in editor.service_groups:
         raise ConfigError(f"service group {service} cannot be in a proxy ID (a service expected)")
     require(editor.services, service, "service")
@@ -200,6 +206,7 @@ NODES = (
                         VPN,
                     )
                 ),
+                MANUAL_NODE,
                 keyword(
                     "bind",
                     "bind the tunnel",

@@ -119,12 +119,13 @@ def _one(context: Context, arguments: Arguments) -> str:
 
 
 def _detail(view: TunnelView) -> Iterator[str]:
+    keying = "manual" if view.manual else "auto"
     state = "active" if view.active else "inactive"
     node = "tunnel if binding node" if view.bound_interface is not None else "policy node"
     incoming, outgoing = view.inbound, view.outbound
     yield f"index {view.index}, name {view.vpn}, peer gateway ip {format_ipv4(view.peer)}. vsys<Root>"
     yield (
-        f"auto key. {node}, tunnel mode, policy id in:<{incoming.policy_id}> out:<{outgoing.policy_id}> "
+        f"{keying} key. {node}, tunnel mode, policy id in:<{incoming.policy_id}> out:<{outgoing.policy_id}> "
         "vpngrp:<-1>. sa_list_nxt:<0xffffffff>."
     )
     yield (
@@ -132,7 +133,7 @@ def _detail(view: TunnelView) -> Iterator[str]:
         f"Local interface is {view.outgoing_interface} <{format_ipv4(view.local)}>."
     )
     yield _transform(view)
-    yield f"autokey, IN {state}, OUT {state}"
+    yield f"{'manual key' if view.manual else 'autokey'}, IN {state}, OUT {state}"
     yield "monitor<0>, latency: -1, availability: 0"
     yield f"DF bit: {view.df_bit}"
     yield f"app_sa_flags: 0x{_APPLICATION_FLAGS:x}"

@@ -11,18 +11,52 @@ from nsemu.cli.show.layout import cut, lines, yes_no
 from nsemu.cli.types import VPN
 from nsemu.config.device import DeviceConfig
 from nsemu.config.vpn import Vpn
+from nsemu.device.device import Device
 from nsemu.device.tunnels import phase2_proposals
 from nsemu.device.views.interfaces import short_name
+from nsemu.device.views.ipsec import tunnel_views
+from nsemu.wire.address import format_ipv4
 
 
 def _all(context: Context, _arguments: Arguments) -> str:
     config = context.device.config
-    return lines(*_table(config, list(config.vpns.values())))
+    return lines(*_tables(context.device, list(config.vpns.values())))
 
 
 def _one(context: Context, arguments: Arguments) -> str:
     config = context.device.config
-    return lines(*_table(config, [require(config.vpns, arguments["vpn"], "vpn")]))
+    return lines(*_tables(context.device, [require(config.vpns, arguments["vpn"], "vpn")]))
+
+
+def _tables(device: Device, vpns: list[Vpn]) -> Iterator[str]:
+    yield from _table(device.config, [vpn for vpn in vpns if vpn.manual is None])
+    manual = [vpn for vpn in vpns if vpn.manual is not None]
+    if manual:
+        yield from _manual_table(device, manual)
+
+
+def _manual_table(device: Device, vpns: list[Vpn]) -> Iterator[str]:
+    yield ""
+    yield "Name            Gateway         Interface       Lcl SPI  Rmt SPI  Algorithm        Tunnel ID"
+    yield "--------------- --------------- --------------- -------- -------- ---------------- ---------"
+    views = {view.vpn: view for view in tunnel_views(device)}
+    for vpn in vpns:
+        keys, view = vpn.manual, views.get(vpn.name)
+        if keys is not None and view is not None:
+            yield (
+                f"{cut(vpn.name, 15)} {cut(format_ipv4(keys.peer), 15)} {cut(short_name(keys.outgoing_interface), 15)} "
+                f"{keys.local_spi:08x} {keys.remote_spi:08x} {view.label:<16} {view.id:08x}"
+            )
+            yield from _binding(vpn)
+            yield f"  DF-bit = {vpn.df_bit}"
+    yield f"Total Manual VPN: {len(vpns)}"
+
+
+def _binding(vpn: Vpn) -> Iterator[str]:
+    if vpn.bind_interface is not None:
+        yield f"  bound tunnel interface: {vpn.bind_interface}"
+    if vpn.bind_zone is not None:
+        yield f"  bound tunnel zone: {vpn.bind_zone}"
 
 
 def _table(config: DeviceConfig, vpns: list[Vpn]) -> Iterator[str]:
@@ -47,10 +81,7 @@ def _rows(config: DeviceConfig, vpn: Vpn) -> Iterator[str]:
     yield f"  all proposals: {' '.join(proposals)}"
     yield f"  peer gateway = {vpn.gateway}"
     yield f"  outgoing interface <{outgoing}>"
-    if vpn.bind_interface is not None:
-        yield f"  bound tunnel interface: {vpn.bind_interface}"
-    if vpn.bind_zone is not None:
-        yield f"  bound tunnel zone: {vpn.bind_zone}"
+    yield from _binding(vpn)
     if vpn.proxy_id is not None:
         proxy = vpn.proxy_id
         yield f"  proxy id: local {proxy.local}, remote {proxy.remote}, service {proxy.service}"

@@ -46,6 +46,7 @@ class SaView:
 class TunnelView:
     """One tunnel. `bound_interface` is None for a policy-based one. `pfs` is None without perfect forward secrecy.
 
+    `manual` tells a manual key tunnel from one that IKE keys.
     `ike_activity` is when its newest SA was made, in seconds after the device started, 0 before the first.
     """
 
@@ -71,8 +72,10 @@ class TunnelView:
     selector_protocol: int
     selector_port: int
     ike_activity: int
+    manual: bool
     inbound: SaView
     outbound: SaView
+    manual: bool = False
 
 
 def tunnel_views(device: Device) -> tuple[TunnelView, ...]:
@@ -118,6 +121,7 @@ def _tunnel(device: Device, index: int, tunnel: Tunnel) -> TunnelView:
         (made - device.booted_at) // SECOND,
         _inbound(device, tunnel, inbound, plan.replay),
         _outbound(device, tunnel, outbound, plan.replay),
+        plan.manual is not None,
     )
 
 
