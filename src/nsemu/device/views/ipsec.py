@@ -72,7 +72,6 @@ class TunnelView:
     selector_protocol: int
     selector_port: int
     ike_activity: int
-    manual: bool
     inbound: SaView
     outbound: SaView
     manual: bool = False
