@@ -13,6 +13,7 @@ from nsemu.ike.events import (
     PacketRejected,
     Phase1Completed,
     Phase2Completed,
+    Phase2InboundReady,
     SaKeys,
     SaRemoved,
 )
@@ -112,6 +113,8 @@ class IkeGlue:
             self._log(line.type, Level.INFORMATION, line.text)
         if isinstance(event, Phase1Completed):
             self.phase1_keys.append((event.initiator_cookie, event.encryption_key))
+        elif isinstance(event, Phase2InboundReady):
+            self._install_inbound(event)
         elif isinstance(event, Phase2Completed):
             self._install(event)
         elif isinstance(event, SaRemoved):
@@ -128,18 +131,21 @@ class IkeGlue:
         return owner.name if owner is not None else ""
 
     def _install(self, event: Phase2Completed) -> None:
+        self._install_inbound(event)
         tunnel = self._state.database.tunnels.get(event.tunnel_id)
         if tunnel is None:
             return
-        path = self._state.paths[event.tunnel_id]
-        replay = path.replay
-        now = self._scheduler.now
-        inbound = _parameters(event, event.inbound, tunnel, replay)
-        self._state.database.install_inbound(tunnel, inbound, now)
+        outbound = _parameters(event, event.outbound, tunnel, self._state.paths[event.tunnel_id].replay)
+        self._state.database.install_outbound(tunnel, outbound, self._scheduler.now, current=event.current)
+
+    def _install_inbound(self, event: Phase2InboundReady | Phase2Completed) -> None:
+        """Make the inbound SA, unless it came early: a responder has it before the initiator's last message."""
+        tunnel = self._state.database.tunnels.get(event.tunnel_id)
+        if tunnel is None or any(sa.spi == event.inbound.spi for sa in tunnel.inbound_sas):
+            return
+        inbound = _parameters(event, event.inbound, tunnel, self._state.paths[event.tunnel_id].replay)
+        self._state.database.install_inbound(tunnel, inbound, self._scheduler.now)
         self.key_rows.append(inbound)
-        outbound = _parameters(event, event.outbound, tunnel, replay)
-        if event.current:
-            self._state.database.install_outbound(tunnel, outbound, now)
 
     def _remove(self, event: SaRemoved) -> None:
         tunnel = self._state.database.tunnels.get(event.tunnel_id)
@@ -157,7 +163,9 @@ class IkeGlue:
                 sa.expires_at = sa.installed_at + event.lifetime * SECOND
 
 
-def _parameters(event: Phase2Completed, keys: SaKeys, tunnel: Tunnel, replay: bool) -> SaParameters:
+def _parameters(
+    event: Phase2InboundReady | Phase2Completed, keys: SaKeys, tunnel: Tunnel, replay: bool
+) -> SaParameters:
     proposal = event.proposal
     return SaParameters(
         keys.spi,

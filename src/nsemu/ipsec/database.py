@@ -140,10 +140,12 @@ class SaDatabase:
         self._watch(sa, tunnel)
         return sa
 
-    def install_outbound(self, tunnel: Tunnel, parameters: SaParameters, now: Instant) -> OutboundSa:
-        """Make an SA that the tunnel sends through from now on."""
+    def install_outbound(
+        self, tunnel: Tunnel, parameters: SaParameters, now: Instant, *, current: bool = True
+    ) -> OutboundSa:
+        """Make an SA that the tunnel sends through from now on, or, when not `current`, once that one is gone."""
         sa: OutboundSa = _OUTBOUND[parameters.protocol](parameters, self._stream, now)
-        tunnel.install_outbound(sa)
+        tunnel.install_outbound(sa, current=current)
         self._watch(sa, tunnel)
         return sa
 

@@ -123,8 +123,11 @@ class Tunnel:
         self._retired_inbound = _negative(_total(DirectionStatistics(), self.inbound_sas))
         self._retired_outbound = _negative(_total(DirectionStatistics(), self.outbound_sas))
 
-    def install_outbound(self, sa: OutboundSa) -> None:
-        """The newest SA is used from the next packet on."""
+    def install_outbound(self, sa: OutboundSa, *, current: bool = True) -> None:
+        """The newest SA is used from the next packet on; one that is not `current` waits until the last is gone."""
+        if not current and self.outbound_sas:
+            self.outbound_sas.insert(-1, sa)
+            return
         self.outbound_sas.append(sa)
         self.outbound = sa
         self.last_outbound_spi = sa.spi
