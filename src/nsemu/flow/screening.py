@@ -130,6 +130,13 @@ def may_be_joined(state: FlowState, packet: Packet, screen: ZoneScreen) -> bool:
     return _treat(state, packet, screen, Attack.SYN_ACK_ACK_PROXY) is Outcome.PASS
 
 
+def count_proxied(packet: Packet) -> None:
+    """A connection request was answered in the server's place."""
+    counters = packet.ingress.counters
+    counters.screen[Attack.SYN_PROXIED.counter] += 1
+    counters.flow[Attack.SYN_PROXIED.info.reason.counter] += 1
+
+
 def refuse_request(state: FlowState, packet: Packet, screen: ZoneScreen) -> None:
     """A connection request for which the proxy has no room."""
     _treat(state, packet, screen, Attack.SYN_FLOOD)
@@ -187,7 +194,9 @@ def _treat(state: FlowState, packet: Packet, screen: ZoneScreen, attack: Attack)
     """Count an attack, log it, and do with the packet what the zone says."""
     info = attack.info
     counters = packet.ingress.counters
-    counters.screen[attack.counter] += 1
+    proxied = info.action is Action.PROXY and not screen.alarm_only
+    if not proxied:
+        counters.screen[attack.counter] += 1
     if info.logged or screen.alarm_only:
         _alarm(state, packet, screen, attack)
     subject = ("screen", screen.zone, attack.counter)
@@ -198,8 +207,7 @@ def _treat(state: FlowState, packet: Packet, screen: ZoneScreen, attack: Attack)
         drop(packet, STAGE, info.reason, f"zone {screen.zone}", subject)
         return Outcome.DROP
     _found(packet, screen, attack, info.action.value, subject)
-    if info.action is Action.PROXY:
-        counters.flow[info.reason.counter] += 1
+    if proxied:
         return Outcome.PROXY
     counters.flow["winnuke"] += 1
     packet.data = without_urgent(packet.data, packet.header_length)

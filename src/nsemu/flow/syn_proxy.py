@@ -10,7 +10,7 @@ from typing import Final
 
 from nsemu.flow.icmp_errors import reply
 from nsemu.flow.packet import TCP, Packet
-from nsemu.flow.screening import refuse_request
+from nsemu.flow.screening import count_proxied, refuse_request
 from nsemu.flow.session import ACK, FIN, RST, SYN
 from nsemu.flow.state import FlowState
 from nsemu.flow.steps import TcpProxied
@@ -52,6 +52,7 @@ def answer(state: FlowState, packet: Packet, screen: ZoneScreen) -> None:
     if accepted is None:
         refuse_request(state, packet, screen)
         return
+    count_proxied(packet)
     if packet.trace is not None:
         packet.trace.add(TcpProxied("SYN answered in the server's place"))
     ports = (request.destination_port, request.source_port)

@@ -102,11 +102,15 @@ class Handshake:
         segment = packet.header_length
         flags = out[segment + 13]
         if wing.forward:
-            return bool(flags & RST) or flags & (SYN | ACK) == SYN
+            if flags & RST:
+                self.end()
+                return True
+            return flags & (SYN | ACK) == SYN
         acknowledged = int.from_bytes(out[segment + 8 : segment + 12], "big")
         expected = acknowledged == (self._accepted.client_isn + 1) & _MASK
         if flags & RST and expected:
             # The client expects the number that follows the proxy's own first one.
+            self.end()
             put_number(out, segment, _SEQUENCE, (self._accepted.own_isn + 1) & _MASK)
             return True
         if flags & (SYN | ACK) == SYN | ACK and expected:
