@@ -218,10 +218,13 @@ class Device:
             f"SPI 0x{spi:x}, SEQ 0x{sequence:x}.",
         )
         engine, now = self.ike.engine, self.scheduler.now
-        engine.report_bad_spi(packet.destination, packet.source, packet.protocol, spi, now)
+        told = engine.report_bad_spi(packet.destination, packet.source, packet.protocol, spi, now)
         idle = self.database.inactive_tunnel_of(packet.source)
         if idle is not None and self.state.paths[idle.identifier].negotiable:
             engine.acquire(idle.identifier, now)
+        elif not told and self.state.paths[tunnels[0].identifier].negotiable:
+            # The two ends disagree about living SAs, and without Phase 1 the peer heeds nobody: begin one.
+            engine.rekey(tunnels[0].identifier, now)
         self.ike.pump()
 
     def replayed(self, packet: Packet, path: TunnelPath, spi: int, sequence: int) -> None:

@@ -230,16 +230,17 @@ class IkeEngine:
         self._set_time(now)
         phase2.negotiate(self._context, self._context.tunnels[tunnel_id])
 
-    def report_bad_spi(self, local: int, peer: int, protocol: int, spi: int, now: Instant) -> None:
+    def report_bad_spi(self, local: int, peer: int, protocol: int, spi: int, now: Instant) -> bool:
         """A packet came for an SPI that is not known: tell the peer, at most `respond_bad_spi` times a second (B158).
 
-        `protocol` is the IP protocol number. Under Phase 1 the notification is protected, else it is sent in the clear.
+        `protocol` is the IP protocol number. Under Phase 1 the notification is protected, else it is sent in the clear,
+        and as no peer should act on that, False says that it will be of no avail.
         """
         context = self._context
         self._set_time(now)
         gateway = context.by_address.get((local, peer))
         if gateway is None or not self._may_notify(gateway):
-            return
+            return True
         doi_protocol = _DOI_PROTOCOLS[protocol]
         sa = phase2.usable_phase1(context, gateway)
         if sa is None:
@@ -250,6 +251,7 @@ class IkeEngine:
             body = build_notification(doi_protocol, NotifyType.INVALID_SPI, octets, octets)
             send_informational(context, sa, [(PayloadType.NOTIFICATION, body)])
         context.events.append(BadSpiNotified(gateway.parameters.name, peer, spi))
+        return sa is not None
 
     def _may_notify(self, gateway: Gateway) -> bool:
         second = self._context.now // SECOND
