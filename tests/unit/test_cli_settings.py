@@ -506,8 +506,6 @@ def test_the_console_says_which_settings_have_no_effect() -> None:
     session = Session()
     session.accept(*(line for line in HUB.split("\n") if line and line != "save"))
     for line, what in (
-        ("set vpn VPN1 gateway Tokyo idletime 5 sec-level standard", "idletime"),
-        ("set vpn VPN1 df-bit copy", "df-bit"),
         ("set vrouter trust-vr auto-route-export", "auto-route-export"),
         ("set console timeout 3", "the console time-out"),
         ("unset flow no-tcp-seq-check", "the check of TCP sequence numbers"),

@@ -78,7 +78,7 @@ class Compiler:
         tunnels = {
             identifier: tunnel_parameters(identifier, plan)
             for identifier, plan in self.plans.items()
-            if plan.settings.gateway in gateways and plan.esp_proposals
+            if plan.settings.gateway in gateways and plan.proposals
         }
         for identifier, path in self._state.paths.items():
             path.negotiable = identifier in tunnels

@@ -15,6 +15,7 @@ from nsemu.device.compile import Compiler
 from nsemu.device.debug_buffer import DebugBuffer
 from nsemu.device.debug_flow import render_flow
 from nsemu.device.debug_story import dialect_of
+from nsemu.device.idle import IdleWatch
 from nsemu.device.ike_glue import IkeGlue
 from nsemu.device.interfaces import InterfaceSet
 from nsemu.device.traffic_log import TrafficLog
@@ -85,6 +86,8 @@ class Device:
         self.state.screening = Screening(self._entropy.stream(f"{self.name}/{self.resets}/screen").octets(KEY_LENGTH))
         self._compiler = Compiler(self.state, self.interfaces)
         self.ike = self._make_ike()
+        self._idle = IdleWatch(scheduler, self.database, lambda: self._compiler.plans, self.clear_tunnel)
+        self.ike.listeners.append(self._idle.heard)
         self._apply(config)
 
     def _make_ike(self) -> IkeGlue:
@@ -131,6 +134,7 @@ class Device:
         """
         phase1_keys, key_rows = self.ike.phase1_keys, self.ike.key_rows
         self.ike.stop()
+        self._idle.stop()
         self.state.stop()
         if self._sweeper is not None:
             self._sweeper.cancel()
@@ -284,6 +288,7 @@ class Device:
         self._compiler.apply(config, now)
         self._compiler.configure_ike(self.ike.engine, now)
         self.ike.pump()
+        self._idle.refresh()
         for name, interface in self.interfaces.items.items():
             if interface.address != before.get(name, 0) and not interface.is_tunnel:
                 self.state.neighbors.announce(interface)

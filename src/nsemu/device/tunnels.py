@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from nsemu.config.address import PREDEFINED_ADDRESSES
-from nsemu.config.algorithms import AuthenticationMethod, IpsecProtocol
+from nsemu.config.algorithms import AuthenticationMethod
 from nsemu.config.device import DeviceConfig
 from nsemu.config.ike import Identity, IdentityType, IkeGateway, Phase1Proposal, Phase2Proposal, SecurityLevel
 from nsemu.config.policy import Policy, PolicyAction
@@ -42,7 +42,7 @@ class TunnelPlan:
     """One tunnel that the configuration asks for. `policies` are those that use it, empty when it is bound.
 
     `carrier_zone` is the zone in which decrypted packets of a policy-based tunnel arrive. `manual` holds the keys of a
-    manual key tunnel, which has no proposals.
+    manual key tunnel, which has no proposals. `idle_time` is in minutes, 0 for none.
     """
 
     vpn: str
@@ -53,11 +53,7 @@ class TunnelPlan:
     carrier_zone: str
     policies: tuple[int, ...] = ()
     manual: ManualKeys | None = None
-
-    @property
-    def esp_proposals(self) -> tuple[Phase2Proposal, ...]:
-        """The proposals that IKE can offer."""
-        return tuple(item for item in self.proposals if item.protocol is IpsecProtocol.ESP)
+    idle_time: int = 0
 
     @property
     def key(self) -> tuple[str, Selector]:
@@ -97,7 +93,9 @@ def _plans_of(
 ) -> Iterator[TunnelPlan]:
     configured = configured_selector(config, vpn.proxy_id) if vpn.proxy_id is not None else None
     if vpn.bind_interface is not None:
-        yield TunnelPlan(vpn.name, configured or Selector(), settings, proposals, vpn.replay, "")
+        yield TunnelPlan(
+            vpn.name, configured or Selector(), settings, proposals, vpn.replay, "", idle_time=vpn.idle_time
+        )
         return
     outgoing = config.interfaces.get(settings.outgoing_interface)
     carrier = _carrier_zone(config, vpn, outgoing.zone if outgoing is not None else "")
@@ -111,7 +109,7 @@ def _plans_of(
         inward = next((policy.id for policy, outbound in users if not outbound), NO_POLICY)
         own = replace(settings, policy_in=inward, policy_out=outward)
         ids = tuple(policy.id for policy, _ in users)
-        yield TunnelPlan(vpn.name, selector, own, proposals, vpn.replay, carrier, ids)
+        yield TunnelPlan(vpn.name, selector, own, proposals, vpn.replay, carrier, ids, idle_time=vpn.idle_time)
 
 
 def _settings(vpn: Vpn, gateway: IkeGateway, peer: int, local: int, proposal: Phase2Proposal) -> TunnelSettings:
@@ -271,7 +269,7 @@ def tunnel_parameters(identifier: int, plan: TunnelPlan) -> TunnelParameters:
         identifier,
         plan.vpn,
         plan.settings.gateway,
-        plan.esp_proposals,
+        plan.proposals,
         selector.local,
         selector.remote,
         selector.protocol,

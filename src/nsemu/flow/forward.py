@@ -15,12 +15,15 @@ from nsemu.flow.steps import Dropped, EspSeal, Fragmented, NextHop, Sent, Transl
 from nsemu.flow.tcp_mss import clamp_mss
 from nsemu.flow.tunnels import TunnelPath
 from nsemu.flow.verdicts import SEAL_FAILURES
-from nsemu.ipsec.sa import IpsecFailure
+from nsemu.ipsec.sa import DfBit, IpsecFailure, OutboundSa
 from nsemu.routing.resolve import resolve
 from nsemu.runtime.drop import DropReason
 from nsemu.runtime.interface import RunInterface
 from nsemu.runtime.trace import PacketTrace
 from nsemu.wire.ipv4 import FragmentationNeeded, fragment
+
+_DF = 0x40
+_SHORTEST_MTU = 68  # RFC 791 §3.2
 
 
 def forward(state: FlowState, packet: Packet, wing: Wing) -> None:
@@ -117,6 +120,8 @@ def send_into_tunnel(state: FlowState, path: TunnelPath, inner: bytes | bytearra
         drop(packet, "tunnel", DropReason.SA_INACTIVE, path.vpn, ("vpn", path.vpn))
         state.upcalls.acquire(path)
         return
+    if tunnel.settings.df is not DfBit.CLEAR and _cut_inside(state, path, sa, inner, packet):
+        return
     outer = sa.seal(inner)
     if isinstance(outer, IpsecFailure):
         drop(packet, "tunnel", SEAL_FAILURES[outer], path.vpn, ("vpn", path.vpn))
@@ -148,6 +153,31 @@ def send_into_tunnel(state: FlowState, path: TunnelPath, inner: bytes | bytearra
         return
     sa.fragments += 1
     send_clear(state, egress, neighbor, outer, packet)
+
+
+def _cut_inside(state: FlowState, path: TunnelPath, sa: OutboundSa, inner: bytes | bytearray, packet: Packet) -> bool:
+    """Whether the packet is done with, as its outer form may not be fragmented and would have to be.
+
+    It is fragmented before it is protected, or its sender is told how long it may be (RFC 2401 §6.1, RFC 1191).
+    """
+    if sa.parameters.df is not DfBit.SET and not inner[6] & _DF:
+        return False
+    if path.generation != state.generation and not _find_outer_way(state, path, packet):
+        return True
+    limit = sa.longest_inner(path.egress.mtu) if path.egress is not None else len(inner)
+    if len(inner) <= limit or limit < _SHORTEST_MTU:
+        return False
+    try:
+        pieces = fragment(bytes(inner), limit)
+    except FragmentationNeeded:
+        drop(packet, "tunnel", DropReason.FRAGMENTATION_NEEDED, f"{len(inner)} octets, {limit} fit", ("vpn", path.vpn))
+        send_fragmentation_needed(state, packet, limit)
+        return True
+    if packet.trace is not None:
+        packet.trace.add(Fragmented(limit, len(pieces)))
+    for piece in pieces:
+        send_into_tunnel(state, path, piece, packet)
+    return True
 
 
 def _find_outer_way(state: FlowState, path: TunnelPath, packet: Packet) -> bool:

@@ -65,6 +65,10 @@ class AhOutbound(OutboundSa):
         self._icv_size = parameters.integrity.icv_size
         self._identification = stream.integer(0, 0xFFFF)
 
+    def longest_inner(self, mtu: int) -> int:
+        """The longest packet whose protected form has at most `mtu` octets."""
+        return mtu - _FIXED - self._icv_size - 20 * (self.parameters.mode is SaMode.TUNNEL)
+
     def seal(self, packet: Octets) -> bytes | IpsecFailure:
         """A valid IPv4 packet → the whole authenticated packet, or why there is none."""
         sequence = self.sequence + 1

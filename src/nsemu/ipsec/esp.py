@@ -118,6 +118,12 @@ class EspOutbound(OutboundSa):
             self._hmac = HmacState(parameters.integrity, parameters.integrity_key)
             self._copy_inner, self._copy_outer = self._hmac.copy_inner, self._hmac.copy_outer
 
+    def longest_inner(self, mtu: int) -> int:
+        """The longest packet whose protected form has at most `mtu` octets (in transport mode with a plain header)."""
+        iv_size = 0 if self._update is None else self._alignment_mask + 1
+        room = mtu - self._overhead - iv_size
+        return room - (room & self._alignment_mask) - 2 + 20 * self._transport
+
     def seal(self, packet: Octets) -> bytes | IpsecFailure:
         """An inner IPv4 packet → the whole outer packet: local → peer, ToS copied (RFC 2401 §5.1.2.1), TTL 64.
 

@@ -204,6 +204,10 @@ class OutboundSa(SecurityAssociation):
         """Whether a new SA should be negotiated: kilobytes or sequence numbers are running out."""
         return self.octets >= self.soft_octets or self.sequence >= _SOFT_SEQUENCE
 
+    def longest_inner(self, mtu: int) -> int:
+        """The longest packet whose protected form has at most `mtu` octets."""
+        raise NotImplementedError
+
     def set_df(self, df: DfBit) -> None:
         """Treat the DF bit otherwise from the next packet on; no key changes."""
         self.parameters = replace(self.parameters, df=df)

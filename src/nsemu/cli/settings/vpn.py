@@ -20,7 +20,7 @@ from nsemu.cli.grammar import (
     when_set,
     when_unset,
 )
-from nsemu.cli.settings.checks import check_capacity, not_emulated, refuse_if_used, require
+from nsemu.cli.settings.checks import check_capacity, refuse_if_used, require
 from nsemu.cli.settings.ike_words import security
 from nsemu.cli.settings.vpn_manual import MANUAL_NODE
 from nsemu.config.device import DeviceConfig
@@ -32,7 +32,7 @@ from nsemu.config.vpn import ProxyId, Vpn
 from nsemu.config.zone import ZoneKind
 
 
-def _set_vpn(editor: Editor, arguments: Arguments) -> str | None:
+def _set_vpn(editor: Editor, arguments: Arguments) -> None:
     name = arguments["vpn"]
     gateway = require(editor.gateways, arguments["gateway"], "gateway")
     proposals: tuple[str, ...] = arguments.get("proposals", ())
@@ -56,7 +56,6 @@ def _set_vpn(editor: Editor, arguments: Arguments) -> str | None:
             manual=None,
         ),
     )
-    return not_emulated("idletime") if arguments.get("idle_time") else None
 
 
 def _unset_vpn(editor: Editor, arguments: Arguments) -> None:
@@ -147,10 +146,9 @@ def _proxy_id_rows(config: DeviceConfig, scope: Arguments) -> Iterator[Row]:
         yield Row({"vpn": vpn.name, "local": proxy.local, "remote": proxy.remote, "service": proxy.service})
 
 
-def _set_df_bit(editor: Editor, arguments: Arguments) -> str | None:
+def _set_df_bit(editor: Editor, arguments: Arguments) -> None:
     vpn = require(editor.vpns, arguments["vpn"], "vpn")
     editor.vpns.put(vpn.name, replace(vpn, df_bit=arguments["df_bit"]))
-    return not_emulated("df-bit") if arguments["df_bit"] != "clear" else None
 
 
 def _unset_df_bit(editor: Editor, arguments: Arguments) -> None:
