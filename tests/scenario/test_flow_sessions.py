@@ -13,7 +13,8 @@ from nsemu.runtime.drop import DropReason
 from nsemu.sim.scheduler import SECOND
 from nsemu.wire.address import format_ipv4
 from nsemu.wire.checksum import checksum
-from support.labs import PARIS, TOKYO, Background, Wiretap, also, dropped, firewall, two_sites, type_lines
+from support.firewall import firewall
+from support.labs import PARIS, TOKYO, Background, Wiretap, also, dropped, two_sites, type_lines
 
 OUT = "set policy id 1 from Trust to Untrust any any any permit"
 SERVER = "198.51.100.5"

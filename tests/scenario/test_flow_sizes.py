@@ -10,7 +10,8 @@ import pytest
 from nsemu import Lab
 from nsemu.runtime.drop import DropReason
 from nsemu.wire.checksum import checksum
-from support.labs import ESP, PARIS, TOKYO, Change, Wiretap, all_of, also, dropped, firewall, two_sites, type_lines
+from support.firewall import firewall
+from support.labs import ESP, PARIS, TOKYO, Change, Wiretap, all_of, also, dropped, two_sites, type_lines
 
 LANS = ("10.1.1.0/24", "10.2.2.0/24")
 OUT = "set policy id 1 from Trust to Untrust any any any permit"
