@@ -26,8 +26,8 @@ FLOOD = ("set zone untrust screen syn-flood", "set zone untrust screen syn-flood
 COOKIE = "set flow syn-proxy syn-cookie"
 
 
-def syn(sport: int, seq: int = CLIENT_ISN, **fields: object) -> IP:
-    packet = tcp("S", sport=sport, **fields)
+def syn(sport: int, seq: int = CLIENT_ISN, dport: int = 80, **fields: object) -> IP:
+    packet = tcp("S", sport, dport, **fields)
     packet[TCP].seq = seq
     packet[TCP].options = [("MSS", 1400), ("SAckOK", b""), ("WScale", 7)]
     return packet

@@ -97,8 +97,8 @@ _HASH_BITS: Final = 32 - _TICK_BITS - _MSS_BITS
 class SynCookies:
     """Initial sequence numbers from which the connection can be told again (D. J. Bernstein's SYN cookies).
 
-    5 bits of time, 3 bits of MSS and 24 bits of a keyed hash over addresses, ports, the client's sequence number and
-    the time. A cookie is good for one to two ticks.
+    5 bits of time, 3 bits of MSS and 24 bits of a keyed hash over these, addresses, ports and the client's sequence
+    number. A cookie is good for one to two ticks.
     """
 
     __slots__ = ("_key", "_last", "_tick")
@@ -113,7 +113,7 @@ class SynCookies:
         self._last = now
         index = max((at for at, size in enumerate(_MSS_TABLE) if size <= mss), default=0)
         tick = now // self._tick
-        cookie = (tick & 31) << (32 - _TICK_BITS) | index << _HASH_BITS | self._hash(flow, client_isn, tick)
+        cookie = (tick & 31) << (32 - _TICK_BITS) | index << _HASH_BITS | self._hash(flow, client_isn, tick, index)
         return Accepted(client_isn, cookie, _MSS_TABLE[index])
 
     def check(self, flow: Flow, sequence: int, acknowledgment: int, now: Instant) -> Accepted | None:
@@ -124,11 +124,12 @@ class SynCookies:
         client_isn = (sequence - 1) & _MASK
         tick = now // self._tick
         age = (tick - (cookie >> (32 - _TICK_BITS))) & 31
-        if age > 1 or cookie & ((1 << _HASH_BITS) - 1) != self._hash(flow, client_isn, tick - age):
+        index = cookie >> _HASH_BITS & 7
+        if age > 1 or cookie & ((1 << _HASH_BITS) - 1) != self._hash(flow, client_isn, tick - age, index):
             return None
-        return Accepted(client_isn, cookie, _MSS_TABLE[cookie >> _HASH_BITS & 7])
+        return Accepted(client_isn, cookie, _MSS_TABLE[index])
 
-    def _hash(self, flow: Flow, client_isn: int, tick: int) -> int:
+    def _hash(self, flow: Flow, client_isn: int, tick: int, index: int) -> int:
         octets, tunnel = flow
-        text = octets + b"".join(value.to_bytes(8, "big", signed=True) for value in (tunnel, client_isn, tick))
+        text = octets + b"".join(value.to_bytes(8, "big", signed=True) for value in (tunnel, client_isn, tick, index))
         return int.from_bytes(hashlib.blake2s(text, key=self._key, digest_size=3).digest(), "big")
