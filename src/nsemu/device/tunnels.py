@@ -65,7 +65,8 @@ def plan_tunnels(config: DeviceConfig, addresses: dict[str, int]) -> list[Tunnel
     """The tunnels of a configuration, in the order of its VPNs. `addresses` are the interfaces' own."""
     by_vpn: dict[str, list[Policy]] = {}
     for policy in config.policies.values():
-        if policy.action is PolicyAction.TUNNEL and policy.vpn is not None:
+        # L2TP inside a VPN is not built yet: such a policy has no tunnel, so that nothing leaves without it.
+        if policy.action is PolicyAction.TUNNEL and policy.vpn is not None and policy.l2tp is None:
             by_vpn.setdefault(policy.vpn, []).append(policy)
     plans: list[TunnelPlan] = []
     for vpn in config.vpns.values():
@@ -74,7 +75,7 @@ def plan_tunnels(config: DeviceConfig, addresses: dict[str, int]) -> list[Tunnel
             continue
         gateway = config.gateways.get(vpn.gateway)
         peer = gateway_address(gateway) if gateway is not None else None
-        if gateway is None or peer is None:
+        if gateway is None or peer is None or vpn.transport:
             continue
         proposals = phase2_proposals(config, vpn)
         if not proposals:
@@ -254,7 +255,7 @@ def gateway_parameters(config: DeviceConfig, gateway: IkeGateway, local: int) ->
         local,
         peer,
         preshared_proposals(config, gateway),
-        gateway.preshared_key.encode(),
+        gateway.preshared_key.encode("latin-1", "replace"),
         gateway.mode,
         own,
         expected,
