@@ -73,11 +73,18 @@ def process(state: FlowState, packet: Packet) -> None:
     if packet.trace is not None:
         packet.trace.add(SanityPassed())
     if screen is not None:
-        outcome = examine(state, packet, screen)
-        if outcome is not Outcome.PASS:
-            if outcome is Outcome.PROXY:
-                _request(state, packet, screen)
-            return
+        protocol = packet.protocol
+        if protocol == TCP:
+            checks = screen.by_flags[packet.data[packet.header_length + 13] & 63]
+        else:
+            checks = screen.by_protocol[protocol]
+        # Most packets meet no check at all: they shall not pay for a call.
+        if checks or screen.spoofing or packet.header_length > 20 or packet.trace is not None:
+            outcome = examine(state, packet, screen, checks)
+            if outcome is not Outcome.PASS:
+                if outcome is Outcome.PROXY:
+                    _request(state, packet, screen)
+                return
     lookup(state, packet)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import Enum
 
 from nsemu.flow.forward import drop
-from nsemu.flow.packet import TCP, Packet
+from nsemu.flow.packet import Packet
 from nsemu.flow.session import Session
 from nsemu.flow.state import FlowState
 from nsemu.flow.steps import ScreenFinding, ScreenPassed
@@ -92,25 +92,19 @@ def passes_as_fragment(state: FlowState, packet: Packet, screen: ZoneScreen) -> 
     return False
 
 
-def examine(state: FlowState, packet: Packet, screen: ZoneScreen) -> Outcome:
-    """The checks of a whole packet."""
+def examine(state: FlowState, packet: Packet, screen: ZoneScreen, checks: Checks) -> Outcome:
+    """All about a whole packet; `checks` are those of its protocol and flags."""
     if packet.header_length > 20 and screen.ip_options and not passes(state, packet, screen, screen.ip_options):
         return Outcome.DROP
     if screen.spoofing and not _came_the_right_way(state, packet, screen):
         return Outcome.DROP
-    protocol = packet.protocol
-    if protocol == TCP:
-        checks = screen.by_flags[packet.data[packet.header_length + 13] & 63]
-    else:
-        checks = screen.by_protocol[protocol]
-    if checks:
-        now = state.scheduler.now
-        for check in checks:
-            attack = check(packet, now)
-            if attack is not None:
-                outcome = _treat(state, packet, screen, attack)
-                if outcome is not Outcome.PASS:
-                    return outcome
+    now = state.scheduler.now
+    for check in checks:
+        attack = check(packet, now)
+        if attack is not None:
+            outcome = _treat(state, packet, screen, attack)
+            if outcome is not Outcome.PASS:
+                return outcome
     if packet.trace is not None:
         packet.trace.add(ScreenPassed(screen.zone))
     return Outcome.PASS

@@ -26,7 +26,9 @@ _OWN_MSS: Final = 1460
 
 def knows(state: FlowState, packet: Packet) -> bool:
     """Whether a request is a matter of an existing session, or for the device itself: then nothing is proxied."""
-    if packet.destination in state.local_addresses:
+    destination = packet.destination
+    mapped = state.mappings.claims(destination, TCP, packet.destination_port)
+    if destination in state.local_addresses and not mapped:
         return True
     table = state.index(packet.ingress.vrouter).tables.get(TCP)
     return table is not None and packet.key in table
