@@ -53,7 +53,7 @@ _IPSEC_NAMES = {protocol.value: protocol.name for protocol in IpsecProtocol}
 
 class Device:
     """One device. `saved_text` is the saved configuration file, None on a factory device; `modified` tells whether the
-    running configuration has changed since.
+    running configuration has changed since. `on_restart` are the sessions that end when the power goes.
     """
 
     def __init__(
@@ -71,6 +71,7 @@ class Device:
         self.debug = DebugBuffer()
         self.saved_text: str | None = None
         self.on_save: Callable[[str], None] = _ignore
+        self.on_restart: list[Callable[[], None]] = []
         self.modified = False
         self.resets = 0
         self._sweeper: Timer | None = None
@@ -133,6 +134,8 @@ class Device:
         Only the keys for captures stay, as the frames they protected stay in the file.
         """
         phase1_keys, key_rows = self.ike.phase1_keys, self.ike.key_rows
+        for end_session in list(self.on_restart):
+            end_session()
         self.ike.stop()
         self._idle.stop()
         self.state.stop()
@@ -294,7 +297,7 @@ class Device:
                 self.state.neighbors.announce(interface)
 
     def _sweep(self) -> None:
-        self.state.sessions.sweep(self.scheduler.now)
+        self.state.sweep()
         self._sweeper = self.scheduler.after(TICK, self._sweep) if len(self.state.sessions) else None
 
     def _neighbor_unreachable(self, neighbor: Neighbor, packet: bytes, trace: PacketTrace | None) -> None:

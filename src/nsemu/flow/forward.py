@@ -50,8 +50,7 @@ def forward(state: FlowState, packet: Packet, wing: Wing) -> None:
         total -= 0xFFFF
     out[10] = total >> 8
     out[11] = total & 255
-    shift = wing.shift
-    if shift is not None and not shift.apply(state, packet, wing, out):
+    if (wing.shift is not None or session.alg is not None) and not _edit(state, packet, wing, out):
         return
     rewrite = wing.rewrite
     if rewrite is not None:
@@ -74,6 +73,13 @@ def forward(state: FlowState, packet: Packet, wing: Wing) -> None:
         state.upcalls.send_frame(neighbor.interface, header + out, None)
         return
     send_to_neighbor(state, neighbor, bytes(out), trace)
+
+
+def _edit(state: FlowState, packet: Packet, wing: Wing, out: bytearray) -> bool:
+    """Let a proxied or read TCP connection change its segment; the proxy is nearer to the server."""
+    alg, shift = wing.session.alg, wing.shift
+    edits = (alg, shift) if wing.forward else (shift, alg)
+    return all(edit is None or edit.apply(state, packet, wing, out) for edit in edits)
 
 
 def _mss_limit(state: FlowState, wing: Wing) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nsemu.flow.alg.select import gateway_for
 from nsemu.flow.nhtb import bound_tunnel
 from nsemu.flow.packet import TCP
 from nsemu.flow.rewrite import Rewrite
@@ -64,6 +65,7 @@ def _begin(state: FlowState, setup: FlowSetup, session: Session) -> None:
     seconds = state.services.timeout_of(matched, setup.traffic)
     session.service_timeout = session.timeout = seconds * SECOND
     if setup.protocol == TCP:
+        session.alg = gateway_for(state, setup, session)
         session.tcp = TcpState()
         session.timeout = HALF_OPEN_TIMEOUT
 

@@ -7,6 +7,7 @@ session then goes straight to `forward`; another passes the stages of `stages.or
 from __future__ import annotations
 
 from nsemu.flow import syn_proxy
+from nsemu.flow.alg.related import admit, expected, follow
 from nsemu.flow.decrypt import decapsulate
 from nsemu.flow.endpoints import endpoints_of
 from nsemu.flow.forward import drop, forward, send_clear, send_into_tunnel
@@ -99,7 +100,7 @@ def _collect(state: FlowState, packet: Packet, screen: ZoneScreen | None) -> boo
 
 def _request(state: FlowState, packet: Packet, screen: ZoneScreen) -> None:
     """A connection request that the TCP proxy answers, once policies admit it; with cookies they are asked later."""
-    if syn_proxy.knows(state, packet):
+    if syn_proxy.knows(state, packet) or expected(state, packet) is not None:
         lookup(state, packet)
         return
     if not may_be_joined(state, packet, screen):
@@ -157,8 +158,22 @@ def _acceptable(wing: Wing, packet: Packet) -> bool:
     return wing.tunnel_in is packet.tunnel and wing.ingress.zone == packet.ingress.zone
 
 
+def _renew_announced(state: FlowState, session: Session, control: Session) -> Session | None:
+    """A session that another one announced goes on as long as that one may."""
+    known = state.sessions.sessions.get(control.id) is control
+    if known and control.generation != state.generation:
+        known = renew(state, control, None) is not None
+    if not known:
+        state.sessions.remove(session, "Close - OTHER")
+        return None
+    follow(state, session)
+    return session
+
+
 def renew(state: FlowState, session: Session, trace: PacketTrace | None) -> Session | None:
     """Decide a session anew after a change; None when it may not go on, and it is gone then."""
+    if session.control is not None:
+        return _renew_announced(state, session, session.control)
     wing = session.forward
     if not wing.ingress.present or not wing.ingress.vrouter:
         state.sessions.remove(session, "Close - OTHER")
@@ -183,6 +198,8 @@ def _first_packet(state: FlowState, packet: Packet) -> None:
     if trace is not None:
         trace.hops[-1].path = "first packet"
         trace.add(NoSession(packet.ingress.name))
+    if len(state.gates) and _announced(state, packet):
+        return
     owner = state.local_addresses.get(packet.destination)
     if owner is not None and not state.mappings.claims(packet.destination, packet.protocol, packet.destination_port):
         if trace is not None:
@@ -209,6 +226,20 @@ def _first_packet(state: FlowState, packet: Packet) -> None:
     if screen is not None and packet.protocol == TCP and _completes_request(state, packet, screen):
         return
     _new_flow(state, packet, screen)
+
+
+def _announced(state: FlowState, packet: Packet) -> bool:
+    """Let in a connection that a control connection has announced; False when it is none."""
+    gate = expected(state, packet)
+    if gate is None:
+        return False
+    control = gate.session
+    if control.generation != state.generation and renew(state, control, packet.trace) is None:
+        return False
+    session = admit(state, packet, gate)
+    if session is not None:
+        forward(state, packet, session.forward)
+    return True
 
 
 def _new_flow(state: FlowState, packet: Packet, screen: ZoneScreen | None, handshake: Handshake | None = None) -> bool:

@@ -13,6 +13,7 @@ from nsemu.flow.packet import ICMP, PACKED_KEY, TCP, UDP
 from nsemu.sim.scheduler import SECOND, Duration, Instant
 
 if TYPE_CHECKING:
+    from nsemu.flow.alg.segments import SegmentEditor
     from nsemu.flow.neighbors import Neighbor
     from nsemu.flow.rewrite import Rewrite
     from nsemu.flow.tcp_splice import Handshake, SequenceShift
@@ -139,10 +140,17 @@ class TcpState:
 
 
 class Session:
-    """One flow through the device. Times in nanoseconds of virtual time."""
+    """One flow through the device. Times in nanoseconds of virtual time.
+
+    `alg` reads its text. `control` is the session that announced it, `along` the direction of that one in which it was
+    opened.
+    """
 
     __slots__ = (
+        "alg",
+        "along",
         "close_reason",
+        "control",
         "created",
         "forward",
         "generation",
@@ -178,6 +186,9 @@ class Session:
         self.limits: SessionLimits | None = None
         self.close_reason = "Close - AGE OUT"
         self.lease: Lease | None = None
+        self.alg: SegmentEditor | None = None
+        self.control: Session | None = None
+        self.along = True
         self.log_id = 0
         self.forward = Wing(self, forward=True)
         self.reverse = Wing(self, forward=False)
@@ -269,6 +280,9 @@ class SessionTable:
 
     def sweep(self, now: Instant) -> int:
         """Age out what has been silent too long; the number of sessions that ended."""
+        for session in self.sessions.values():
+            if session.control is not None:  # a long transfer keeps its control connection
+                session.control.last_seen = max(session.control.last_seen, session.last_seen)
         stale = [
             session
             for session in self.sessions.values()

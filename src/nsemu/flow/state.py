@@ -11,6 +11,7 @@ from typing import Protocol
 
 from nsemu.config.device import DeviceConfig
 from nsemu.config.nat import NhtbKey
+from nsemu.flow.alg.gates import GateTable
 from nsemu.flow.neighbors import Neighbor, NeighborTable
 from nsemu.flow.packet import Packet
 from nsemu.flow.session import Session, SessionIndex, SessionTable
@@ -103,6 +104,7 @@ class FlowState:
         self.mappings = Mappings()
         self.proxies: dict[str, tuple[tuple[int, int], ...]] = {}
         self.routed_proxies: dict[str, tuple[tuple[int, int], ...]] = {}
+        self.gates = GateTable()
         self.nhtb: dict[NhtbKey, str] = {}
         self.reassembly = Reassembly()
         self.udp_handlers: dict[int, UdpHandler] = {}
@@ -144,6 +146,12 @@ class FlowState:
         self.identification = (self.identification + 1) & 0xFFFF
         return self.identification
 
+    def sweep(self) -> None:
+        """Age out what has been silent, or awaited, too long."""
+        now = self.scheduler.now
+        self.sessions.sweep(now)
+        self.gates.sweep(now)
+
     def stop(self) -> None:
         """The device powers off: what waits for its time must not come to pass."""
         self.reassembly = Reassembly()
@@ -154,6 +162,8 @@ class FlowState:
     def _session_closed(self, session: Session) -> None:
         if session.limits is not None or session.forward.shift is not None:
             session.give_back()
+        if session.alg is not None:
+            session.alg.end(self)
         self.upcalls.session_closed(session)
 
     def _unreachable(self, neighbor: Neighbor, packet: bytes, trace: PacketTrace | None) -> None:

@@ -19,8 +19,8 @@ class Lease(Protocol):
     def release(self) -> None:
         """Give it back; only the first call counts."""
 
-    def another(self) -> Lease | None:
-        """One more source at the same address, for a connection of the same session; None when out of them."""
+    def another(self, port: int) -> Lease | None:
+        """One more source at the same address, for a connection that wants `port`; None when out of them."""
 
 
 class PortLease:
@@ -40,7 +40,7 @@ class PortLease:
             self._held = False
             self._translator.release(self.source[0], self._protocol, self.source[1])
 
-    def another(self) -> PortLease | None:
+    def another(self, _port: int) -> PortLease | None:
         """Another port of the address."""
         return lease_port(self._translator, self.source[0], self._protocol)
 
@@ -159,10 +159,10 @@ class SourcePool:
 class PoolLease:
     """A source from a pool. It outlives a change of the pool's record: it goes back to where it came from."""
 
-    __slots__ = ("_held", "host", "pool", "port", "protocol", "source", "translated")
+    __slots__ = ("_held", "host", "pool", "protocol", "source", "translated")
 
     def __init__(self, pool: SourcePool, before: Source, source: Source, protocol: int, translated: bool) -> None:
-        self.host, self.port = before
+        self.host = before[0]
         self.source = source
         self.protocol = protocol
         self.translated = translated
@@ -175,6 +175,6 @@ class PoolLease:
             self._held = False
             self.pool.free(self)
 
-    def another(self) -> PoolLease | None:
+    def another(self, port: int) -> PoolLease | None:
         """Another source of the same host at the same address."""
-        return self.pool.take(self.host, self.source[0], self.protocol, self.port)
+        return self.pool.take(self.host, self.source[0], self.protocol, port)

@@ -1,0 +1,1 @@
+"""Application layer gateways: protocols that name addresses and ports inside their payload."""
