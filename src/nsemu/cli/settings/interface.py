@@ -142,7 +142,7 @@ def _zone_rows(config: DeviceConfig, _scope: Arguments) -> Iterator[Row]:
 
 def _set_address(editor: Editor, arguments: Arguments) -> None:
     interface = _configurable(editor, arguments)
-    address: Prefix = arguments["address"]
+    address: Prefix = arguments["address"] if "address" in arguments else Prefix(arguments["host"], arguments["mask"])
     if interface.zone == UNBOUND:
         raise ConfigError(f"interface {interface.name} is in no zone (set interface {interface.name} zone first)")
     if address != interface.address:

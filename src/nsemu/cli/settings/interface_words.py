@@ -15,6 +15,7 @@ from nsemu.cli.grammar import (
     when_unset,
 )
 from nsemu.cli.settings import nat_words
+from nsemu.cli.settings.address import MaskType
 from nsemu.cli.settings.interface import (
     INTERFACE_DESCRIPTION,
     INTERFACE_IP,
@@ -46,6 +47,7 @@ _IP = keyword(
     "IP address of the interface",
     choice(
         when_set(argument("address", INTERFACE_ADDRESS, "address and mask", INTERFACE_IP)),
+        when_set(argument("host", IP, "address", argument("mask", MaskType(), "netmask", INTERFACE_IP))),
         when_set(
             keyword(
                 "unnumbered",
