@@ -179,12 +179,22 @@ class DropReason(Enum):
     SCREEN_IP_FILTER_SRC = Disposition(
         "src route", "source route IP option", "The packet asks for a way of its own; that evades the routing table."
     )
-    SCREEN_IP_LOOSE_SRC_ROUTE = Disposition("src route", "loose source route IP option", "See ip-loose-src-route.")
-    SCREEN_IP_STRICT_SRC_ROUTE = Disposition("src route", "strict source route IP option", "See ip-strict-src-route.")
-    SCREEN_IP_RECORD_ROUTE = Disposition("misc prot", "record route IP option", "See ip-record-route (ping -R).")
-    SCREEN_IP_TIMESTAMP = Disposition("misc prot", "timestamp IP option", "See ip-timestamp-opt.")
-    SCREEN_IP_SECURITY = Disposition("misc prot", "security IP option", "See ip-security-opt.")
-    SCREEN_IP_STREAM = Disposition("misc prot", "stream IP option", "See ip-stream-opt.")
+    SCREEN_IP_LOOSE_SRC_ROUTE = Disposition(
+        "src route", "loose source route IP option", "unset zone Z screen ip-loose-src-route lets it pass."
+    )
+    SCREEN_IP_STRICT_SRC_ROUTE = Disposition(
+        "src route", "strict source route IP option", "unset zone Z screen ip-strict-src-route lets it pass."
+    )
+    SCREEN_IP_RECORD_ROUTE = Disposition(
+        "misc prot", "record route IP option", "ping -R does that; unset zone Z screen ip-record-route lets it pass."
+    )
+    SCREEN_IP_TIMESTAMP = Disposition(
+        "misc prot", "timestamp IP option", "unset zone Z screen ip-timestamp-opt lets it pass."
+    )
+    SCREEN_IP_SECURITY = Disposition(
+        "misc prot", "security IP option", "unset zone Z screen ip-security-opt lets it pass."
+    )
+    SCREEN_IP_STREAM = Disposition("misc prot", "stream IP option", "unset zone Z screen ip-stream-opt lets it pass.")
     SCREEN_UNKNOWN_PROTOCOL = Disposition(
         "in unk prot", "unknown protocol", "The protocol number is 137 or above: nothing legitimate uses it."
     )
