@@ -15,6 +15,7 @@ from nsemu.ike.authentication import (
     check_proof,
     new_key_exchange,
     note_initial_contact,
+    note_vendors,
     own_proof,
     proof,
     vendor_ids,
@@ -23,6 +24,7 @@ from nsemu.ike.context import IkeContext
 from nsemu.ike.exchange import Message, Payloads, Phase1Sa
 from nsemu.ike.identification import check_identity
 from nsemu.ike.main_mode import take_choice
+from nsemu.ike.nat_traversal import detect, discovery, float_ports
 from nsemu.ike.proposals import choose_phase1
 from nsemu.wire.isakmp import PayloadType
 from nsemu.wire.isakmp_payloads import parse_security_association
@@ -38,7 +40,7 @@ def offer(context: IkeContext, sa: Phase1Sa) -> Payloads:
         (PayloadType.KEY_EXCHANGE, sa.key_pair.public),
         (PayloadType.NONCE, sa.nonces),
         (PayloadType.IDENTIFICATION, sa.gateway.local_id),
-        *vendor_ids(context),
+        *vendor_ids(context, sa),
     ]
 
 
@@ -52,16 +54,18 @@ def answer(context: IkeContext, sa: Phase1Sa, message: Message) -> Payloads:
     sa.proposal, sa.lifetime, sa.shortened = choice.proposal, choice.lifetime, choice.shortened
     pair, nonce = new_key_exchange(context, sa)
     agree(sa, pair, nonce, message)
+    note_vendors(context, sa, message)
     return [
         (PayloadType.SA, choice.body),
         (PayloadType.KEY_EXCHANGE, pair.public),
         (PayloadType.NONCE, nonce),
         *own_proof(sa),
-        *vendor_ids(context),
+        *vendor_ids(context, sa),
+        *discovery(sa),
     ]
 
 
-def send_proof(_context: IkeContext, sa: Phase1Sa, message: Message) -> Payloads:
+def send_proof(context: IkeContext, sa: Phase1Sa, message: Message) -> Payloads:
     """Message 2 → 3: both ends are authenticated, the initiator is done."""
     assert sa.key_pair is not None
     before = sa.proposal, sa.lifetime, sa.cookies, sa.nonces, sa.key_pair
@@ -75,11 +79,15 @@ def send_proof(_context: IkeContext, sa: Phase1Sa, message: Message) -> Payloads
         sa.proposal, sa.lifetime, sa.cookies, sa.nonces, sa.key_pair = before
         sa.keys = None
         raise
-    return [(PayloadType.HASH, proof(sa, sa.session_keys(), sa.role, sa.gateway.local_id))]
+    note_vendors(context, sa, message)
+    detect(context, sa, message, message.ends)
+    float_ports(sa)
+    return [(PayloadType.HASH, proof(sa, sa.session_keys(), sa.role, sa.gateway.local_id)), *discovery(sa)]
 
 
-def take_proof(_context: IkeContext, sa: Phase1Sa, message: Message) -> Payloads:
+def take_proof(context: IkeContext, sa: Phase1Sa, message: Message) -> Payloads:
     """Message 3: the responder is done."""
     check_proof(sa, message, sa.peer_id)
+    detect(context, sa, message, message.ends)
     note_initial_contact(sa, message)
     return []

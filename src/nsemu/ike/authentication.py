@@ -11,6 +11,7 @@ from nsemu.ike.events import Refusal, Role
 from nsemu.ike.exchange import Message, Payloads, Phase1Sa
 from nsemu.ike.identification import check_identity
 from nsemu.ike.keys import Phase1Keys, derive_phase1, preshared_skeyid
+from nsemu.ike.nat_traversal import announce, note_variant
 from nsemu.runtime.crypto.dh import DhKeyPair
 from nsemu.runtime.crypto.errors import CryptoError
 from nsemu.runtime.crypto.integrity import hmac, same
@@ -21,9 +22,14 @@ _MINIMUM_NONCE = 8  # RFC 2409 §5
 _MAXIMUM_NONCE = 256
 
 
-def vendor_ids(context: IkeContext) -> Payloads:
+def vendor_ids(context: IkeContext, sa: Phase1Sa) -> Payloads:
     """The vendor ID payloads of a first message."""
-    return [(PayloadType.VENDOR_ID, identifier) for identifier in context.settings.vendor_ids]
+    return [*((PayloadType.VENDOR_ID, item) for item in context.settings.vendor_ids), *announce(context, sa)]
+
+
+def note_vendors(context: IkeContext, sa: Phase1Sa, message: Message) -> None:
+    """What the peer's vendor IDs say it can do."""
+    note_variant(context, sa, message)
 
 
 def new_key_exchange(context: IkeContext, sa: Phase1Sa) -> tuple[DhKeyPair, bytes]:

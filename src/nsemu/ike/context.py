@@ -8,15 +8,18 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from nsemu.ike.events import Event
 from nsemu.ike.exchange import Phase1Sa
-from nsemu.ike.parameters import Datagram, Endpoint, EngineSettings
+from nsemu.ike.parameters import NAT_PORT, Datagram, Endpoint, EngineSettings
 from nsemu.ike.peers import Gateway, Tunnel
 from nsemu.ike.proposals import MINIMUM_SPI
 from nsemu.sim.entropy import Stream
 from nsemu.sim.scheduler import Duration, Instant, Scheduler, Timer
+
+NON_ESP_MARKER: Final = bytes(4)
+KEEPALIVE: Final = b"\xff"
 
 
 @dataclass(slots=True)
@@ -45,6 +48,7 @@ class IkeContext:
 
     __slots__ = (
         "by_address",
+        "by_identity",
         "counters",
         "debug",
         "events",
@@ -78,6 +82,8 @@ class IkeContext:
         self.events: deque[Event] = deque()
         self.gateways: dict[str, Gateway] = {}
         self.by_address: dict[tuple[int, int], Gateway] = {}
+        self.by_identity: dict[tuple[int, int, bytes], Gateway] = {}
+        """Dynamic peers by our address and the type and data of their IKE ID."""
         self.tunnels: dict[int, Tunnel] = {}
         self.phase1s: dict[bytes, Phase1Sa] = {}
         """By both cookies: every negotiation that knows them."""
@@ -89,10 +95,22 @@ class IkeContext:
         """Negotiations as responder that are not established, oldest first."""
         self.spis: set[int] = set()
 
+    def gateway_at(self, local: int, peer: int) -> Gateway | None:
+        """The gateway with these addresses: a static one, or a dynamic one that was last seen there."""
+        static = self.by_address.get((local, peer))
+        if static is not None:
+            return static
+        dynamic = (gateway for (address, *_), gateway in self.by_identity.items() if address == local)
+        return next((gateway for gateway in dynamic if gateway.address == peer), None)
+
     def send(self, data: bytes, local: Endpoint, peer: Endpoint) -> None:
-        """Queue a datagram."""
+        """Queue a message; on port 4500 a marker goes in front (RFC 3948 §2.2; B308)."""
         self.counters.sent += 1
-        self.outgoing.append(Datagram(data, local, peer))
+        self.outgoing.append(Datagram(data if local.port != NAT_PORT else NON_ESP_MARKER + data, local, peer))
+
+    def send_keepalive(self, local: Endpoint, peer: Endpoint) -> None:
+        """Queue one octet that keeps the mapping of a NAT device alive (RFC 3948 §2.3; B310)."""
+        self.outgoing.append(Datagram(KEEPALIVE, local, peer))
 
     def after(self, delay: Duration, callback: Callable[..., None], *args: Any) -> Timer:
         """Call back when `delay` has passed."""

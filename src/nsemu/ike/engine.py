@@ -14,20 +14,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from nsemu.ike import debug, informational, pairs, phase1, phase2
-from nsemu.ike.context import Counters, IkeContext
+from nsemu.ike import debug, informational, pairs, phase1, phase2, responding
+from nsemu.ike.context import NON_ESP_MARKER, Counters, IkeContext
 from nsemu.ike.events import BadSpiNotified, Event, Removal
-from nsemu.ike.exchange import Phase1Sa, State
+from nsemu.ike.exchange import Held, Phase1Sa, State
+from nsemu.ike.identification import identity_key
 from nsemu.ike.notify import send_delete_phase1, send_informational, send_unprotected_bad_spi
 from nsemu.ike.parameters import (
     ISAKMP_PORT,
+    NAT_PORT,
     Datagram,
     Endpoint,
+    Ends,
     EngineSettings,
     GatewayParameters,
     TunnelParameters,
 )
 from nsemu.ike.peers import Gateway, Tunnel
+from nsemu.ike.tables import NEARLY_ESTABLISHED
 from nsemu.ike.views import Phase1View, phase1_views
 from nsemu.sim.entropy import Stream
 from nsemu.sim.scheduler import SECOND, Instant
@@ -35,6 +39,8 @@ from nsemu.wire.errors import MalformedPacket
 from nsemu.wire.isakmp import FLAG_ENCRYPTED, VERSION, ZERO_COOKIE, ExchangeType, Header, PayloadType, parse_header
 from nsemu.wire.isakmp_payloads import PROTOCOL_AH, PROTOCOL_ESP, NotifyType, build_notification
 
+_PROTECTED_EXCHANGES: Final = frozenset((ExchangeType.QUICK, ExchangeType.INFORMATIONAL))
+_MOST_HELD: Final = 4
 _PHASE1_EXCHANGES: Final = frozenset((ExchangeType.MAIN, ExchangeType.AGGRESSIVE))
 _DOI_PROTOCOLS: Final = {50: PROTOCOL_ESP, 51: PROTOCOL_AH}
 
@@ -92,11 +98,14 @@ class IkeEngine:
             new_tunnels[tunnel_id] = old if old is not None and kept else Tunnel(parameters, gateway)
         self._retire(new_gateways, new_tunnels)
         context.gateways, context.tunnels = new_gateways, new_tunnels
-        context.by_address = {}
+        context.by_address, context.by_identity = {}, {}
         for gateway in new_gateways.values():
             gateway.adopt([tunnel for tunnel in new_tunnels.values() if tunnel.gateway is gateway])
-            if gateway.parameters.peer is not None:
-                context.by_address.setdefault((gateway.parameters.local, gateway.parameters.peer), gateway)
+            local, peer = gateway.parameters.local, gateway.parameters.peer
+            if peer is not None:
+                context.by_address.setdefault((local, peer), gateway)
+            elif gateway.parameters.peer_identity is not None:
+                context.by_identity.setdefault((local, *identity_key(gateway.expected_id)), gateway)
 
     def _is_unchanged(self, parameters: GatewayParameters) -> bool:
         old = self._context.gateways.get(parameters.name)
@@ -129,6 +138,10 @@ class IkeEngine:
         context = self._context
         self._set_time(now)
         context.counters.received += 1
+        if destination.port == NAT_PORT:
+            if not data.startswith(NON_ESP_MARKER):
+                return  # a keepalive, or ESP, which is not ours
+            data = data[len(NON_ESP_MARKER) :]
         try:
             header = parse_header(data)
             if context.debug is not None:
@@ -136,58 +149,60 @@ class IkeEngine:
             if header.version != VERSION or header.initiator_cookie == ZERO_COOKIE:
                 context.counters.unsupported += 1
             else:
-                self._dispatch(header, data, source, destination)
+                self._dispatch(header, data, Ends(source, destination))
         except MalformedPacket:
             context.counters.malformed += 1
 
-    def _dispatch(self, header: Header, data: bytes, source: Endpoint, destination: Endpoint) -> None:
+    def _dispatch(self, header: Header, data: bytes, ends: Ends) -> None:
         context = self._context
         exchange = header.exchange
         sa = context.phase1s.get(data[:16])
-        if sa is not None and (sa.peer.address != source.address or sa.local.address != destination.address):
+        if sa is not None and not _may_come_from(sa, ends):
             context.counters.unexpected += 1
-        elif exchange == ExchangeType.INFORMATIONAL:
-            if not header.flags & FLAG_ENCRYPTED:
-                informational.receive_unprotected(context, header, data, source, destination)
-            elif sa is not None:
-                informational.receive(context, sa, header, data)
-            else:
-                context.counters.unknown_cookies += 1
+        elif exchange == ExchangeType.INFORMATIONAL and not header.flags & FLAG_ENCRYPTED:
+            informational.receive_unprotected(context, header, data, ends)
         elif exchange in _PHASE1_EXCHANGES:
-            self._phase1(sa, header, data, source, destination)
-        elif exchange != ExchangeType.QUICK:
+            self._phase1(sa, header, data, ends)
+        elif exchange not in _PROTECTED_EXCHANGES:
             context.counters.unsupported += 1
         elif sa is None:
             context.counters.unknown_cookies += 1
+        elif sa.state in NEARLY_ESTABLISHED and len(sa.held) < _MOST_HELD:
+            sa.held.append(Held(header, data, ends))
         elif sa.state is not State.ESTABLISHED:
             context.counters.unexpected += 1
         else:
-            phase2.receive(context, sa, header, data)
+            self._protected(sa, Held(header, data, ends))
 
-    def _phase1(
-        self, sa: Phase1Sa | None, header: Header, data: bytes, source: Endpoint, destination: Endpoint
-    ) -> None:
+    def _protected(self, sa: Phase1Sa, message: Held) -> None:
+        receive = phase2.receive if message.header.exchange == ExchangeType.QUICK else informational.receive
+        receive(self._context, sa, *message)
+
+    def _phase1(self, sa: Phase1Sa | None, header: Header, data: bytes, ends: Ends) -> None:
         context = self._context
         own = context.initiated.get(header.initiator_cookie)
         if sa is None and header.responder_cookie == ZERO_COOKIE:
-            answered = context.responding.get((header.initiator_cookie, source))
+            answered = context.responding.get((header.initiator_cookie, ends.source))
             if own is not None:
                 context.counters.unexpected += 1  # our own first message, thrown back
             elif answered is None:
-                phase1.respond(context, header, data, source, destination)
+                responding.respond(context, header, data, ends)
             elif data == answered.received:
-                phase1.receive(context, answered, header, data)
+                phase1.receive(context, answered, header, data, ends)
             else:
                 context.counters.unexpected += 1
             return
         if sa is None and own is not None and own.responder_cookie == ZERO_COOKIE:
             sa = own
-        if sa is None or sa.peer.address != source.address:
+        if sa is None or not _may_come_from(sa, ends):
             context.counters.unknown_cookies += 1
-        elif phase1.receive(context, sa, header, data):
+        elif phase1.receive(context, sa, header, data, ends):
             if sa.initial_contact:
                 informational.initial_contact(context, sa)
             phase2.start_waiting(context, sa)
+            held, sa.held = sa.held, []
+            for message in held:
+                self._protected(sa, message)
 
     def handle_timer(self, now: Instant) -> None:
         """Do what has come due by `now`."""
@@ -238,7 +253,7 @@ class IkeEngine:
         """
         context = self._context
         self._set_time(now)
-        gateway = context.by_address.get((local, peer))
+        gateway = context.gateway_at(local, peer)
         if gateway is None or not self._may_notify(gateway):
             return True
         doi_protocol = _DOI_PROTOCOLS[protocol]
@@ -279,6 +294,14 @@ class IkeEngine:
         """All Phase 1 negotiations and SAs as they stand at `now`, oldest first."""
         self._set_time(now)
         return phase1_views(self._context)
+
+
+def _may_come_from(sa: Phase1Sa, ends: Ends) -> bool:
+    """Whether the addresses are those of an SA. NAT may change the peer's on the way: then its keys must tell."""
+    known = sa.peer.address == ends.source.address or (
+        sa.nat_variant is not None and sa.state is not State.MAIN_OFFERED
+    )
+    return known and sa.local.address == ends.destination.address
 
 
 def _new_gateway(parameters: GatewayParameters) -> Gateway:

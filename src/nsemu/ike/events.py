@@ -10,7 +10,7 @@ from enum import Enum
 
 from nsemu.config.algorithms import ExchangeMode
 from nsemu.config.ike import Phase1Proposal, Phase2Proposal
-from nsemu.ike.parameters import Endpoint
+from nsemu.ike.parameters import Endpoint, NatVariant
 from nsemu.wire.address import Prefix
 
 
@@ -44,6 +44,7 @@ class Refusal(Enum):
     KEY_EXCHANGE = "key exchange value"
     NONCE = "nonce"
     DOI = "DOI or situation"
+    DYNAMIC_PEER = "main mode of a dynamic peer"
     UNRECOGNIZED_PEER = "unrecognized peer gateway"
     MODE = "exchange mode"
     HALF_OPEN_LIMIT = "half-open limit"
@@ -59,6 +60,7 @@ class Removal(Enum):
     CLEARED = "cleared"
     CONFIGURATION = "configuration changed"
     PEER_SILENT = "peer does not answer"
+    PEER_MOVED = "peer has another address"
     UNCONFIRMED = "quick mode was not completed"
 
 
@@ -138,6 +140,28 @@ class Phase1Refused(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class NatUnsupported(Event):
+    """The peer announced no variant of NAT-T that this device knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class NatDetected(Event):
+    """There is NAT in front of this device (`local`), of the peer (`remote`), or of both."""
+
+    role: Role
+    local: bool
+    remote: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PeerMoved(Event):
+    """The peer, which is behind NAT, now sends from `remote`; `local` is our end."""
+
+    local: Endpoint
+    remote: Endpoint
+
+
+@dataclass(frozen=True, slots=True)
 class Phase2Queued(Event):
     """A tunnel waits for Phase 1."""
 
@@ -165,7 +189,7 @@ class Phase2InboundReady(Event):
     """The responder's inbound SA may be used: the initiator sends with it as soon as it has our answer.
 
     Its last message may be lost or overtaken, so a device that waits for Phase2Completed may drop packets. What follows
-    is either Phase2Completed with the same `inbound`, or SaRemoved.
+    is either Phase2Completed with the same `inbound`, or SaRemoved. `nat` says how ESP is carried in UDP, if it is.
     """
 
     tunnel_id: int
@@ -176,14 +200,15 @@ class Phase2InboundReady(Event):
     inbound: SaKeys
     lifetime: int
     lifesize: int
+    nat: NatVariant | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Phase2Completed(Event):
     """A pair of IPsec SAs is ready for use.
 
-    `lifetime` in seconds, `lifesize` in kilobytes (0 for no limit). `current` is False when another pair, negotiated at
-    the same time, is to be preferred: both ends come to the same choice.
+    `lifetime` in seconds, `lifesize` in kilobytes (0 for no limit); `nat` as in Phase2InboundReady. `current` is False
+    when another pair, negotiated at the same time, is to be preferred: both ends come to the same choice.
     """
 
     tunnel_id: int
@@ -197,6 +222,7 @@ class Phase2Completed(Event):
     lifetime: int
     lifesize: int
     current: bool
+    nat: NatVariant | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from nsemu.config.algorithms import ExchangeMode
 from nsemu.ike.errors import PeerError
 from nsemu.ike.events import Refusal, Role
 from nsemu.ike.keys import Phase1Keys
-from nsemu.ike.parameters import Endpoint
+from nsemu.ike.parameters import Endpoint, Ends, NatVariant
 from nsemu.runtime.crypto.ciphers import decrypt_cbc, encrypt_cbc
 from nsemu.runtime.crypto.integrity import hmac, same
 from nsemu.wire.errors import MalformedPacket
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from nsemu.config.ike import Phase1Proposal
     from nsemu.ike.context import IkeContext
     from nsemu.ike.events import SaKeys
+    from nsemu.ike.nat_traversal import NatMap
     from nsemu.ike.peers import Gateway, Tunnel
     from nsemu.ike.proposals import Phase2Choice
     from nsemu.runtime.crypto.dh import DhKeyPair
@@ -81,6 +82,8 @@ class Message(NamedTuple):
     payloads: list[Payload]
     bodies: dict[int, bytes]
     """The first body of each payload type."""
+    ends: Ends = Ends(Endpoint(0, 0), Endpoint(0, 0))
+    """Where it came from and went to, where that matters."""
 
     def all(self, kind: int) -> list[bytes]:
         """The bodies of all payloads of one type, in order."""
@@ -131,6 +134,14 @@ class Exchange:
             self.timer = None
 
 
+class Held(NamedTuple):
+    """A message that cannot be read before its Phase 1 SA is established."""
+
+    header: Header
+    data: bytes
+    ends: Ends
+
+
 class Phase1Sa(Exchange):
     """A Phase 1 negotiation, and the ISAKMP SA that comes of it."""
 
@@ -140,6 +151,7 @@ class Phase1Sa(Exchange):
         "expires",
         "expiry",
         "gateway",
+        "held",
         "initial_contact",
         "key_pair",
         "keys",
@@ -148,8 +160,11 @@ class Phase1Sa(Exchange):
         "local",
         "message_ids",
         "mode",
+        "nat",
+        "nat_variant",
         "nonces",
         "offer",
+        "origin",
         "peer",
         "peer_id",
         "proposal",
@@ -166,6 +181,14 @@ class Phase1Sa(Exchange):
         self.mode: ExchangeMode = gateway.parameters.mode
         self.local = local
         self.peer = peer
+        self.origin = peer
+        """Where the first message came from or went to."""
+        self.nat_variant: NatVariant | None = None
+        """By what NAT would be traversed; None when one of the ends cannot."""
+        self.nat: NatMap | None = None
+        """Where NAT was found, None when nowhere."""
+        self.held: list[Held] = []
+        """Messages that overtook the last one of this exchange."""
         self.cookies = ZERO_COOKIE * 2
         self.offer = b""
         """SAi_b of RFC 2409 §5."""
@@ -189,6 +212,11 @@ class Phase1Sa(Exchange):
         self.established_at: Instant = 0
         self.expires: Instant = 0
         self.expiry: Timer | None = None
+
+    @property
+    def is_responder(self) -> bool:
+        """Whether the peer began."""
+        return self.role is Role.RESPONDER
 
     @property
     def initiator_cookie(self) -> bytes:
@@ -337,11 +365,17 @@ def arm(
     exchange: Exchange,
     phase1: Phase1Sa,
     give_up: Callable[[IkeContext, Exchange], None],
+    *,
+    early: bool = False,
 ) -> None:
-    """Start to retransmit the answer: the interval doubles, and after the limit `give_up` is called."""
+    """Start to retransmit the answer: the interval doubles, and after the limit `give_up` is called.
+
+    With `early` there is one repetition more, soon.
+    """
     exchange.stop_timer()
-    exchange.repeats = 0
-    exchange.timer = context.after(context.settings.retransmit_first, _repeat, context, exchange, phase1, give_up)
+    exchange.repeats = -1 if early else 0
+    first = context.settings.retransmit_early if early else context.settings.retransmit_first
+    exchange.timer = context.after(first, _repeat, context, exchange, phase1, give_up)
 
 
 def _repeat(

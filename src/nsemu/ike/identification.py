@@ -50,6 +50,12 @@ def encode_identity(identity: Identity | None, address: int) -> bytes:
     return build_identification(identity.type.value, _UDP, ISAKMP_PORT, data)
 
 
+def identity_key(body: bytes) -> tuple[int, bytes]:
+    """Type and data of an ID payload: what one peer is told from another by. Raises MalformedPacket for a stump."""
+    identification = parse_identification(body)
+    return identification.type, identification.data
+
+
 def check_identity(body: bytes, expected: bytes) -> None:
     """Raise PeerError unless the peer's ID payload has the type and data of `expected`.
 

@@ -14,7 +14,7 @@ from nsemu.ike.context import IkeContext
 from nsemu.ike.events import InitialContactReceived, LifetimeShortened, NotifyReceived, Removal
 from nsemu.ike.exchange import Message, Phase1Sa, State, is_authentic, open_message, unseal
 from nsemu.ike.keys import exchange_iv
-from nsemu.ike.parameters import Endpoint
+from nsemu.ike.parameters import Ends
 from nsemu.ike.proposals import read_lifetime
 from nsemu.sim.scheduler import SECOND
 from nsemu.wire.errors import MalformedPacket
@@ -29,23 +29,21 @@ from nsemu.wire.isakmp_payloads import (
 )
 
 
-def receive_unprotected(
-    context: IkeContext, header: Header, data: bytes, source: Endpoint, destination: Endpoint
-) -> None:
+def receive_unprotected(context: IkeContext, header: Header, data: bytes, ends: Ends) -> None:
     """Tell of notifications in the clear; deletes are only counted. Raises MalformedPacket."""
     context.counters.unprotected += 1
     message = open_message(header, data, padded=False)
-    gateway = context.by_address.get((destination.address, source.address))
+    gateway = context.gateway_at(ends.destination.address, ends.source.address)
     name = gateway.parameters.name if gateway else ""
     for body in message.all(PayloadType.NOTIFICATION):
         notification = parse_notification(body)
         if gateway is not None:
             context.events.append(
-                NotifyReceived(name, source.address, notification.doi, notification.type, protected=False)
+                NotifyReceived(name, ends.source.address, notification.doi, notification.type, protected=False)
             )
 
 
-def receive(context: IkeContext, sa: Phase1Sa, header: Header, data: bytes) -> None:
+def receive(context: IkeContext, sa: Phase1Sa, header: Header, data: bytes, ends: Ends) -> None:
     """Act on a protected informational exchange."""
     if sa.state is not State.ESTABLISHED or not header.flags & FLAG_ENCRYPTED or not header.message_id:
         context.counters.unexpected += 1
@@ -57,6 +55,7 @@ def receive(context: IkeContext, sa: Phase1Sa, header: Header, data: bytes) -> N
     if message is None:
         return
     sa.message_ids.add(header.message_id)
+    phase1.follow(context, sa, ends)
     for body in message.all(PayloadType.NOTIFICATION):
         _take_notification(context, sa, parse_notification(body))
     for body in message.all(PayloadType.DELETE):

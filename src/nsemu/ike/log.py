@@ -24,6 +24,7 @@ _MODES: Final = {ExchangeMode.MAIN: "Main", ExchangeMode.AGGRESSIVE: "Aggressive
 
 # The first is from a real log; the others have no source.
 _REJECTIONS: Final = {
+    Refusal.DYNAMIC_PEER: "an initial Phase 1 packet arrived from an unrecognized peer gateway",
     Refusal.UNRECOGNIZED_PEER: "an initial Phase 1 packet arrived from an unrecognized peer gateway",
     Refusal.MODE: "an initial Phase 1 packet arrived in another mode than the gateway is configured for",
     Refusal.HALF_OPEN_LIMIT: "there are too many uncompleted Phase 1 negotiations",
@@ -184,10 +185,32 @@ def _bad_spi_notified(event: events.BadSpiNotified, _interface: str) -> list[str
 def _rejected(event: events.PacketRejected, interface: str) -> list[str]:
     source = f"{format_ipv4(event.source.address)}:{event.source.port}"
     destination = f"{format_ipv4(event.destination.address)}:{event.destination.port}"
+    also = _phase1(event, _DYNAMIC_PEER) if event.refusal is Refusal.DYNAMIC_PEER else []
     return [
+        *also,
         f"Rejected an IKE packet on {interface} from {source} to {destination} with cookies "
-        f"{event.initiator_cookie.hex()} and {event.responder_cookie.hex()} because {_REJECTIONS[event.refusal]}."
+        f"{event.initiator_cookie.hex()} and {event.responder_cookie.hex()} because {_REJECTIONS[event.refusal]}.",
     ]
+
+
+_DYNAMIC_PEER: Final = (
+    "Cannot use a preshared key because the peer's gateway has a dynamic IP address and negotiations are in Main mode."
+)
+
+
+def _nat_unsupported(event: events.NatUnsupported, _interface: str) -> list[str]:
+    return _phase1(event, "Vendor ID payload indicates that the peer does not support NAT-T.")
+
+
+def _nat_detected(event: events.NatDetected, _interface: str) -> list[str]:
+    sides = [side for side, there in (("local", event.local), ("remote", event.remote)) if there]
+    role = event.role.value
+    return [_phase1(event, f"IKE {role} has detected NAT in front of the {side} device.")[0] for side in sides]
+
+
+def _peer_moved(event: events.PeerMoved, _interface: str) -> list[str]:
+    end = f"{format_ipv4(event.remote.address)}:{event.remote.port}"
+    return _plain(event, f"The peer behind NAT now sends from {end}.")
 
 
 _TEXTS: Final[dict[type[Event], Callable[[Any, str], list[str]]]] = {
@@ -207,4 +230,7 @@ _TEXTS: Final[dict[type[Event], Callable[[Any, str], list[str]]]] = {
     events.InitialContactSent: _initial_contact_sent,
     events.BadSpiNotified: _bad_spi_notified,
     events.PacketRejected: _rejected,
+    events.NatUnsupported: _nat_unsupported,
+    events.NatDetected: _nat_detected,
+    events.PeerMoved: _peer_moved,
 }

@@ -18,6 +18,7 @@ from nsemu.ike.authentication import (
     check_proof,
     new_key_exchange,
     note_initial_contact,
+    note_vendors,
     own_proof,
     vendor_ids,
 )
@@ -25,6 +26,7 @@ from nsemu.ike.context import IkeContext
 from nsemu.ike.errors import PeerError
 from nsemu.ike.events import Refusal
 from nsemu.ike.exchange import Message, Payloads, Phase1Sa
+from nsemu.ike.nat_traversal import detect, discovery, float_ports
 from nsemu.ike.proposals import DEFAULT_LIFETIME, choose_phase1, phase1_key, read_phase1, single_transform
 from nsemu.wire.isakmp import PayloadType
 from nsemu.wire.isakmp_payloads import NotifyType, parse_security_association
@@ -33,7 +35,7 @@ from nsemu.wire.isakmp_payloads import NotifyType, parse_security_association
 def offer(context: IkeContext, sa: Phase1Sa) -> Payloads:
     """Message 1."""
     sa.offer = sa.gateway.offer
-    return [(PayloadType.SA, sa.offer), *vendor_ids(context)]
+    return [(PayloadType.SA, sa.offer), *vendor_ids(context, sa)]
 
 
 def choose(context: IkeContext, sa: Phase1Sa, message: Message) -> Payloads:
@@ -42,7 +44,8 @@ def choose(context: IkeContext, sa: Phase1Sa, message: Message) -> Payloads:
     choice = choose_phase1(parse_security_association(offered), sa.gateway.acceptable)
     sa.offer = offered
     sa.proposal, sa.lifetime, sa.shortened = choice.proposal, choice.lifetime, choice.shortened
-    return [(PayloadType.SA, choice.body), *vendor_ids(context)]
+    note_vendors(context, sa, message)
+    return [(PayloadType.SA, choice.body), *vendor_ids(context, sa)]
 
 
 def take_choice(sa: Phase1Sa, body: bytes) -> None:
@@ -61,21 +64,25 @@ def send_key(context: IkeContext, sa: Phase1Sa, message: Message) -> Payloads:
     """Message 2 → 3."""
     take_choice(sa, message.bodies[PayloadType.SA])
     sa.cookies = message.header.initiator_cookie + message.header.responder_cookie
+    note_vendors(context, sa, message)
     sa.key_pair, sa.nonces = new_key_exchange(context, sa)
-    return [(PayloadType.KEY_EXCHANGE, sa.key_pair.public), (PayloadType.NONCE, sa.nonces)]
+    return [(PayloadType.KEY_EXCHANGE, sa.key_pair.public), (PayloadType.NONCE, sa.nonces), *discovery(sa)]
 
 
 def answer_key(context: IkeContext, sa: Phase1Sa, message: Message) -> Payloads:
     """Message 3 → 4; the responder has its keys from here on."""
     pair, nonce = new_key_exchange(context, sa)
     agree(sa, pair, nonce, message)
-    return [(PayloadType.KEY_EXCHANGE, pair.public), (PayloadType.NONCE, nonce)]
+    detect(context, sa, message, message.ends)
+    return [(PayloadType.KEY_EXCHANGE, pair.public), (PayloadType.NONCE, nonce), *discovery(sa)]
 
 
-def send_proof(_context: IkeContext, sa: Phase1Sa, message: Message) -> Payloads:
+def send_proof(context: IkeContext, sa: Phase1Sa, message: Message) -> Payloads:
     """Message 4 → 5; the initiator has its keys from here on."""
     assert sa.key_pair is not None
     agree(sa, sa.key_pair, sa.nonces, message)
+    detect(context, sa, message, message.ends)
+    float_ports(sa)
     return own_proof(sa)
 
 

@@ -45,6 +45,7 @@ def install(context: IkeContext, quick: QuickMode) -> None:
             choice.lifetime,
             choice.lifesize,
             current,
+            sa.nat.variant if sa.nat is not None else None,
         )
     )
     quick.shared, quick.key_pair, quick.inbound_keys = b"", None, None
@@ -134,7 +135,7 @@ def remove_pair(context: IkeContext, tunnel: Tunnel, pair: SaPair, reason: Remov
     context.events.append(
         SaRemoved(
             parameters.name,
-            parameters.peer or 0,
+            gateway.address,
             tunnel.parameters.id,
             pair.inbound_spi,
             pair.outbound_spi,

@@ -6,6 +6,7 @@ Frozen data without names of interfaces, zones or policies; the device compiles 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Final, NamedTuple
 
 from nsemu.config.algorithms import ExchangeMode
@@ -14,6 +15,7 @@ from nsemu.sim.scheduler import SECOND, Duration
 from nsemu.wire.address import Prefix
 
 ISAKMP_PORT: Final = 500
+NAT_PORT: Final = 4500
 
 NETSCREEN_VENDOR_ID: Final = bytes.fromhex("166f932d55eb64d8e4df4fd37e2313f0d0fd84510000000000000000")
 """What ScreenOS 5.2 to 5.4 sends, as ike-scan's list of vendor IDs has it ("Netscreen-15")."""
@@ -24,6 +26,21 @@ class Endpoint(NamedTuple):
 
     address: int
     port: int
+
+
+class Ends(NamedTuple):
+    """Where a datagram came from, and to which of our addresses."""
+
+    source: Endpoint
+    destination: Endpoint
+
+
+class NatVariant(Enum):
+    """The documents by which NAT can be traversed."""
+
+    DRAFT_00 = "draft 00"
+    DRAFT_02 = "draft 02"
+    RFC_3947 = "RFC 3947"
 
 
 class Datagram(NamedTuple):
@@ -38,8 +55,9 @@ class Datagram(NamedTuple):
 class GatewayParameters:
     """A remote IKE peer.
 
-    `peer` is None while the peer's address is not known. An identity of None means the IP address of that end (B133).
-    `proposals` are in order of preference. `initial_contact` asks for that notification (`set ike initial-contact`).
+    `peer` is None for a dynamic peer, which is known by `peer_identity`, or while the address is not known. An identity
+    of None means the IP address of that end (B133). `proposals` are in order of preference. `initial_contact` asks for
+    that notification (`set ike initial-contact`). `keepalive` is in seconds, 0 for none (B310).
     """
 
     name: str
@@ -51,6 +69,8 @@ class GatewayParameters:
     local_identity: Identity | None = None
     peer_identity: Identity | None = None
     initial_contact: bool = False
+    nat_traversal: bool = False
+    keepalive: int = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +99,8 @@ class EngineSettings:
     `retransmit_first` doubles up to `retransmit_longest`; after `retransmit_limit` repetitions the exchange fails.
     A responder that has proved nothing yet is kept for `negotiation_limit`. `half_open_limit` bounds Phase 1
     negotiations as responder. `superseded_linger` is how long a replaced SA still serves packets on their way.
+    `nat_variants` are offered; a responder takes all. `retransmit_early` is for the first repetition of a quick mode
+    that follows on the heels of the third aggressive message, which some responders drop.
     """
 
     respond_bad_spi: int = 1
@@ -90,4 +112,6 @@ class EngineSettings:
     half_open_limit: int = 256
     superseded_linger: Duration = 30 * SECOND
     nonce_size: int = 20
+    nat_variants: tuple[NatVariant, ...] = (NatVariant.DRAFT_00, NatVariant.DRAFT_02)
+    retransmit_early: Duration = SECOND // 2
     vendor_ids: tuple[bytes, ...] = (NETSCREEN_VENDOR_ID,)

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nsemu.config.algorithms import IpsecProtocol
 from nsemu.ike.events import Role
 from nsemu.ike.identification import Selector, encode_identity, encode_selector
-from nsemu.ike.parameters import GatewayParameters, TunnelParameters
+from nsemu.ike.parameters import Endpoint, GatewayParameters, TunnelParameters
 from nsemu.ike.proposals import (
+    TUNNEL_MODE,
     offer_phase1,
     offer_phase2,
     offered_phase1,
@@ -33,6 +35,8 @@ class Gateway:
         "bad_spi_second",
         "contacted",
         "expected_id",
+        "keepalive",
+        "learned",
         "local_id",
         "negotiating",
         "offer",
@@ -58,8 +62,16 @@ class Gateway:
         self.tunnels: list[Tunnel] = []
         self.selectors: dict[tuple[bytes, bytes], list[Tunnel]] = {}
         self.contacted = False
+        self.learned: Endpoint | None = None
+        """Where the peer was at its last Phase 1."""
+        self.keepalive: Timer | None = None
         self.bad_spi_second = -1
         self.bad_spi_count = 0
+
+    @property
+    def address(self) -> int:
+        """The peer's address, as configured or as last seen; 0 while it is not known."""
+        return self.parameters.peer or (self.learned.address if self.learned is not None else 0)
 
     def adopt(self, tunnels: list[Tunnel]) -> None:
         """Take the tunnels that name this gateway, in the order in which quick modes are matched."""
@@ -74,6 +86,7 @@ class Tunnel:
     """A configured tunnel with its SAs. `current` is the pair that outbound traffic should use."""
 
     __slots__ = (
+        "_in_udp",
         "acceptable",
         "current",
         "gateway",
@@ -93,12 +106,22 @@ class Tunnel:
         self.offer = offer_phase2(offered)
         self.offered = {phase2_key(proposal): proposal for proposal in reversed(offered)}
         self.acceptable = {phase2_key(proposal): proposal for proposal in reversed(parameters.proposals)}
+        self._in_udp: dict[int, tuple[bytes, ...]] = {}
         service = parameters.protocol, parameters.port
         self.local_id = encode_selector(Selector(parameters.local, *service))
         self.remote_id = encode_selector(Selector(parameters.remote, *service))
         self.sas: list[SaPair] = []
         self.current: SaPair | None = None
         self.negotiations: list[QuickMode] = []
+
+    def offer_in(self, mode: int) -> tuple[bytes, ...]:
+        """The offer with an encapsulation mode: what UDP carries is ESP alone (B299). Empty when nothing is left."""
+        if mode == TUNNEL_MODE:
+            return self.offer
+        if mode not in self._in_udp:
+            esp = [item for item in offered_phase2(self.parameters.proposals) if item.protocol is IpsecProtocol.ESP]
+            self._in_udp[mode] = offer_phase2(esp, mode) if esp else ()
+        return self._in_udp[mode]
 
 
 class SaPair:

@@ -6,16 +6,13 @@ has seen one packet only does not retransmit, so that a forged address draws one
 
 from __future__ import annotations
 
-from typing import Final
-
-from nsemu.config.algorithms import ExchangeMode
-from nsemu.ike import debug
+from nsemu.ike import debug, keepalive, pairs
 from nsemu.ike.context import IkeContext
 from nsemu.ike.errors import PeerError
 from nsemu.ike.events import (
     Failure,
     InitialContactSent,
-    PacketRejected,
+    PeerMoved,
     Phase1Completed,
     Phase1Failed,
     Phase1Initiated,
@@ -45,16 +42,14 @@ from nsemu.ike.exchange import (
     unseal,
 )
 from nsemu.ike.notify import send_delete_phase1, send_informational, send_unprotected
-from nsemu.ike.parameters import ISAKMP_PORT, Endpoint
+from nsemu.ike.parameters import ISAKMP_PORT, Endpoint, Ends
 from nsemu.ike.peers import Gateway
 from nsemu.ike.proposals import build_lifetime
-from nsemu.ike.tables import PHASE1, START, UNPROVEN
+from nsemu.ike.tables import PHASE1, START
 from nsemu.sim.scheduler import SECOND
 from nsemu.wire.errors import MalformedPacket
-from nsemu.wire.isakmp import FLAG_ENCRYPTED, ExchangeType, Header, PayloadType, build_message, build_payloads
+from nsemu.wire.isakmp import FLAG_ENCRYPTED, Header, PayloadType, build_message, build_payloads
 from nsemu.wire.isakmp_payloads import PROTOCOL_ISAKMP, NotifyType, build_notification
-
-_MODES: Final = {ExchangeType.MAIN: ExchangeMode.MAIN, ExchangeType.AGGRESSIVE: ExchangeMode.AGGRESSIVE}
 
 
 def initiate(context: IkeContext, gateway: Gateway) -> None:
@@ -79,52 +74,7 @@ def initiate(context: IkeContext, gateway: Gateway) -> None:
     arm(context, sa, sa, _retransmission_limit)
 
 
-def respond(context: IkeContext, header: Header, data: bytes, source: Endpoint, destination: Endpoint) -> None:
-    """Take the first message of a peer: accept it, or refuse it without leaving a trace."""
-    gateway = context.by_address.get((destination.address, source.address))
-    if gateway is None:
-        context.counters.unknown_peer += 1
-        _reject(context, "", header, (source, destination), Refusal.UNRECOGNIZED_PEER)
-        return
-    if _MODES[ExchangeType(header.exchange)] is not gateway.parameters.mode:
-        context.counters.refused += 1
-        _reject(context, gateway.parameters.name, header, (source, destination), Refusal.MODE)
-        return
-    if len(context.half_open) >= context.settings.half_open_limit and not _make_room(context):
-        context.counters.half_open_refused += 1
-        _reject(context, gateway.parameters.name, header, (source, destination), Refusal.HALF_OPEN_LIMIT)
-        return
-    sa = Phase1Sa(gateway, Role.RESPONDER, destination, source, context.now)
-    sa.cookies = header.initiator_cookie + context.new_cookie()
-    receive(context, sa, header, data)
-    if sa.state is State.NONE:
-        return
-    context.phase1s[sa.cookies] = sa
-    context.responding[(header.initiator_cookie, source)] = sa
-    context.half_open[sa] = None
-
-
-def _reject(
-    context: IkeContext, gateway: str, header: Header, ends: tuple[Endpoint, Endpoint], refusal: Refusal
-) -> None:
-    cookies = header.initiator_cookie, header.responder_cookie
-    context.events.append(PacketRejected(gateway, ends[0].address, *ends, *cookies, refusal))
-
-
-def _make_room(context: IkeContext) -> bool:
-    """Drop the oldest negotiation whose initiator has sent one packet only; tell whether there was one.
-
-    Those that have shown that their address is real stay: a flood of forged first packets displaces only its like.
-    """
-    for sa in context.half_open:
-        if sa.state in UNPROVEN:
-            context.counters.half_open_dropped += 1
-            forget(context, sa)
-            return True
-    return False
-
-
-def receive(context: IkeContext, sa: Phase1Sa, header: Header, data: bytes) -> bool:
+def receive(context: IkeContext, sa: Phase1Sa, header: Header, data: bytes, ends: Ends) -> bool:
     """Take a message of a Phase 1 exchange; tell whether it established the SA. Raises MalformedPacket."""
     if is_duplicate(context, sa, data, sa):
         return False
@@ -141,7 +91,7 @@ def receive(context: IkeContext, sa: Phase1Sa, header: Header, data: bytes) -> b
             kinds = [payload.type for payload in message.payloads]
             debug.accepted(context.debug, sa.peer.address, sa, kinds, header.exchange)
         cookies = sa.cookies
-        payloads = transition.action(context, sa, message)
+        payloads = transition.action(context, sa, message._replace(ends=ends))
     except PeerError as error:
         _refuse(context, sa, data, error)
         return False
@@ -149,6 +99,8 @@ def receive(context: IkeContext, sa: Phase1Sa, header: Header, data: bytes) -> b
         context.phase1s[sa.cookies] = sa
     if encrypted:
         sa.iv = data[-sa.proposal.encryption.block_size :]
+    if transition.following is State.ESTABLISHED and sa.is_responder and sa.nat is not None:
+        sa.local, sa.peer = ends.destination, ends.source  # B306: the peer has moved to port 4500.
     sa.received, sa.rejected, sa.answer = data, None, None
     if transition.answer is not None:
         _answer(context, sa, header, transition, payloads)
@@ -233,7 +185,31 @@ def _establish(context: IkeContext, sa: Phase1Sa) -> None:
     if parameters.initial_contact and not gateway.contacted and not gateway.phase1s:
         _announce_initial_contact(context, sa)
     gateway.contacted = True
+    _leave_old_address(context, sa)
+    gateway.learned = sa.peer
     gateway.phase1s.append(sa)
+    keepalive.start(context, sa)
+
+
+def _leave_old_address(context: IkeContext, sa: Phase1Sa) -> None:
+    """A dynamic peer came back from another address: what was negotiated with the old one is dead."""
+    gateway = sa.gateway
+    before = gateway.learned
+    if before is None or gateway.parameters.peer is not None or before.address == sa.peer.address or sa.nat is not None:
+        return
+    for other in list(gateway.phase1s):
+        remove(context, other, Removal.PEER_MOVED)
+    for tunnel in gateway.tunnels:
+        pairs.remove_all(context, tunnel, Removal.PEER_MOVED, tell=False)
+
+
+def follow(context: IkeContext, sa: Phase1Sa, ends: Ends) -> None:
+    """An authentic message came: a peer behind NAT is where it came from (RFC 3947 §7)."""
+    if sa.nat is None or not sa.nat.remote or (sa.peer == ends.source and sa.local == ends.destination):
+        return
+    sa.local, sa.peer = ends.destination, ends.source
+    sa.gateway.learned = sa.peer
+    context.events.append(PeerMoved(sa.gateway.parameters.name, sa.peer.address, sa.local, sa.peer))
 
 
 def _announce_lifetime(context: IkeContext, sa: Phase1Sa) -> None:
@@ -294,7 +270,7 @@ def forget(context: IkeContext, sa: Phase1Sa) -> None:
         sa.expiry.cancel()
     context.phase1s.pop(sa.cookies, None)
     context.initiated.pop(sa.initiator_cookie, None)
-    context.responding.pop((sa.initiator_cookie, sa.peer), None)
+    context.responding.pop((sa.initiator_cookie, sa.origin), None)
     context.half_open.pop(sa, None)
     if sa in sa.gateway.phase1s:
         sa.gateway.phase1s.remove(sa)

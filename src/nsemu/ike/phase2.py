@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from nsemu.config.algorithms import ExchangeMode
 from nsemu.ike import debug, phase1, quick_mode
 from nsemu.ike.context import IkeContext
 from nsemu.ike.errors import PeerError
@@ -36,6 +37,7 @@ from nsemu.ike.exchange import (
 from nsemu.ike.keys import exchange_iv
 from nsemu.ike.notify import new_message_id, send_informational
 from nsemu.ike.pairs import direction_keys, install
+from nsemu.ike.parameters import Ends
 from nsemu.ike.peers import Gateway, Tunnel
 from nsemu.ike.tables import QUICK
 from nsemu.sim.scheduler import SECOND, Duration
@@ -58,7 +60,7 @@ def negotiate(context: IkeContext, tunnel: Tunnel) -> None:
         return
     peer = gateway.parameters.peer
     if peer is None:
-        return
+        return  # B192: only the dynamic peer can begin.
     gateway.waiting[tunnel.parameters.id] = None
     context.events.append(Phase2Queued(gateway.parameters.name, peer, tunnel.parameters.id))
     if gateway.negotiating is None:
@@ -95,7 +97,8 @@ def _initiate(context: IkeContext, sa: Phase1Sa, tunnel: Tunnel) -> None:
     context.events.append(Phase2Initiated(name, peer, tunnel.parameters.id, quick.message_id))
     _send(context, quick, payloads, State.QUICK_NONE)
     quick.state = State.QUICK_OFFERED
-    arm(context, quick, sa, _retransmission_limit)
+    behind = sa.mode is ExchangeMode.AGGRESSIVE and not sa.is_responder and sa.established_at == context.now
+    arm(context, quick, sa, _retransmission_limit, early=behind)
 
 
 def _send(context: IkeContext, quick: QuickMode, payloads: Payloads, receiver: State) -> None:
@@ -109,7 +112,7 @@ def _send(context: IkeContext, quick: QuickMode, payloads: Payloads, receiver: S
     transmit(context, quick, sa, data)
 
 
-def receive(context: IkeContext, sa: Phase1Sa, header: Header, data: bytes) -> None:
+def receive(context: IkeContext, sa: Phase1Sa, header: Header, data: bytes, ends: Ends) -> None:
     """Take a quick mode message under an established Phase 1 SA."""
     quick = sa.quick_modes.get(header.message_id)
     if quick is None:
@@ -127,6 +130,7 @@ def receive(context: IkeContext, sa: Phase1Sa, header: Header, data: bytes) -> N
     message = _open_authentic(context, quick, header, data)
     if message is None:
         return
+    phase1.follow(context, sa, ends)
     before = quick.state
     if before is State.QUICK_NONE:
         # Authentic, so the ID is used up, whatever becomes of the message (RFC 2408 §3.1).
@@ -182,8 +186,9 @@ def _await_confirmation(context: IkeContext, quick: QuickMode, payloads: Payload
     keys = direction_keys(quick, quick.inbound_spi)
     quick.inbound_keys = keys
     ends, lifetimes = (sa.local, sa.peer), (choice.lifetime, choice.lifesize)
+    nat = sa.nat.variant if sa.nat is not None else None
     context.events.append(
-        Phase2InboundReady(name, peer, tunnel_id, quick.message_id, choice.proposal, *ends, keys, *lifetimes)
+        Phase2InboundReady(name, peer, tunnel_id, quick.message_id, choice.proposal, *ends, keys, *lifetimes, nat)
     )
     arm(context, quick, sa, _retransmission_limit)
 

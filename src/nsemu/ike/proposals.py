@@ -39,7 +39,8 @@ _KEY_IKE: Final = 1  # RFC 2407 §4.4.2.1
 _MODP: Final = 1
 _SECONDS: Final = 1
 _KILOBYTES: Final = 2
-_TUNNEL_MODE: Final = 1
+TUNNEL_MODE: Final = 1
+"""The encapsulation mode without UDP (RFC 2407 §4.5)."""
 
 # RFC 2409 Appendix A; AES: RFC 3602 §5.3. (algorithm, key length attribute or 0)
 _P1_ENCRYPTION: Final = {
@@ -170,7 +171,7 @@ def _phase1_attributes(proposal: Phase1Proposal) -> list[tuple[int, int]]:
     return [*attributes, (11, _SECONDS), (12, proposal.lifetime)]
 
 
-def offer_phase2(proposals: Sequence[Phase2Proposal]) -> tuple[bytes, ...]:
+def offer_phase2(proposals: Sequence[Phase2Proposal], mode: int = TUNNEL_MODE) -> tuple[bytes, ...]:
     """The SA body of an offer, cut where the SPIs go: `spi.join(parts)` is the body.
 
     Neighbouring proposals of one protocol are transforms of one proposal payload.
@@ -183,7 +184,7 @@ def offer_phase2(proposals: Sequence[Phase2Proposal]) -> tuple[bytes, ...]:
             runs.append([proposal])
     body = build_security_association(
         [
-            Proposal(number, _WIRE_PROTOCOL[run[0].protocol], _SPI.pack(0), _phase2_transforms(run))
+            Proposal(number, _WIRE_PROTOCOL[run[0].protocol], _SPI.pack(0), _phase2_transforms(run, mode))
             for number, run in enumerate(runs, 1)
         ]
     )
@@ -200,19 +201,19 @@ def _cut_at_spis(body: bytes, count: int) -> tuple[bytes, ...]:
     return (*parts, body[start:])
 
 
-def _phase2_transforms(proposals: Sequence[Phase2Proposal]) -> tuple[Transform, ...]:
+def _phase2_transforms(proposals: Sequence[Phase2Proposal], mode: int) -> tuple[Transform, ...]:
     return tuple(
-        build_transform(number, phase2_key(proposal).transform, _phase2_attributes(proposal))
+        build_transform(number, phase2_key(proposal).transform, _phase2_attributes(proposal, mode))
         for number, proposal in enumerate(proposals, 1)
     )
 
 
-def _phase2_attributes(proposal: Phase2Proposal) -> list[tuple[int, int]]:
+def _phase2_attributes(proposal: Phase2Proposal, mode: int) -> list[tuple[int, int]]:
     key = phase2_key(proposal)
     attributes = [(1, _SECONDS), (2, proposal.lifetime)]
     if proposal.lifesize:
         attributes += [(1, _KILOBYTES), (2, proposal.lifesize)]
-    attributes.append((4, _TUNNEL_MODE))
+    attributes.append((4, mode))
     if key.authentication:
         attributes.append((5, key.authentication))
     if key.key_length:
@@ -235,11 +236,11 @@ def read_phase1(transform: Transform) -> tuple[Phase1Key, Lifetimes] | None:
     return Phase1Key(encryption, length, values.get(2, 0), values.get(3, 0), values.get(4, 0)), lifetimes
 
 
-def read_phase2(protocol: int, transform: Transform) -> tuple[Phase2Key, Lifetimes] | None:
-    """What a Phase 2 transform asks for, None if it has something unknown or is not for tunnel mode."""
+def read_phase2(protocol: int, transform: Transform, mode: int = TUNNEL_MODE) -> tuple[Phase2Key, Lifetimes] | None:
+    """What a Phase 2 transform asks for, None if it has something unknown or another encapsulation mode."""
     values: dict[int, int] = {}
     lifetimes = _take_attributes(transform.attributes, values, life_type=1)
-    if lifetimes is None or not values.keys() <= {3, 4, 5, 6} or values.get(4) != _TUNNEL_MODE:
+    if lifetimes is None or not values.keys() <= {3, 4, 5, 6} or values.get(4) != mode:
         return None
     aes = protocol == PROTOCOL_ESP and transform.id == _ESP_AES
     length = values.get(6, 128 if aes else 0)
@@ -296,7 +297,9 @@ def choose_phase1(sa: SecurityAssociation, acceptable: Mapping[Phase1Key, Phase1
     raise PeerError(NotifyType.NO_PROPOSAL_CHOSEN, Refusal.NO_PROPOSAL)
 
 
-def choose_phase2(sa: SecurityAssociation, acceptable: Mapping[Phase2Key, Phase2Proposal]) -> Phase2Choice:
+def choose_phase2(
+    sa: SecurityAssociation, acceptable: Mapping[Phase2Key, Phase2Proposal], mode: int = TUNNEL_MODE
+) -> Phase2Choice:
     """The first transform of the peer that is acceptable. Raises PeerError (NO-PROPOSAL-CHOSEN).
 
     Proposals that share a number ask for several protocols at once (RFC 2408 §4.2); ScreenOS has no such SAs, so they
@@ -311,11 +314,11 @@ def choose_phase2(sa: SecurityAssociation, acceptable: Mapping[Phase2Key, Phase2
         if spi < MINIMUM_SPI:
             continue
         for transform in proposal.transforms:
-            read = read_phase2(proposal.protocol, transform)
+            read = read_phase2(proposal.protocol, transform, mode)
             ours = acceptable.get(read[0]) if read else None
             if read is not None and ours is not None:
                 return _phase2_choice(ours, read[1], spi, proposal._replace(transforms=(transform,)))
-    raise _no_phase2_proposal(sa, acceptable)
+    raise _no_phase2_proposal(sa, acceptable, mode)
 
 
 def _phase2_choice(ours: Phase2Proposal, offered: Lifetimes, spi: int, offer: Proposal) -> Phase2Choice:
@@ -326,14 +329,16 @@ def _phase2_choice(ours: Phase2Proposal, offered: Lifetimes, spi: int, offer: Pr
     return Phase2Choice(ours, lifetime, lifesize, shortened, spi, offer)
 
 
-def _no_phase2_proposal(sa: SecurityAssociation, acceptable: Mapping[Phase2Key, Phase2Proposal]) -> PeerError:
+def _no_phase2_proposal(
+    sa: SecurityAssociation, acceptable: Mapping[Phase2Key, Phase2Proposal], mode: int
+) -> PeerError:
     """The refusal, which names the PFS group if that alone is what differs."""
     expected: dict[Phase2Key, int] = {}
     for key in acceptable:
         expected.setdefault(key._replace(group=0), key.group)
     for proposal in sa.proposals:
         for transform in proposal.transforms:
-            read = read_phase2(proposal.protocol, transform)
+            read = read_phase2(proposal.protocol, transform, mode)
             if read and read[0]._replace(group=0) in expected:
                 groups = read[0].group, expected[read[0]._replace(group=0)]
                 return PeerError(NotifyType.NO_PROPOSAL_CHOSEN, Refusal.PFS_GROUP, *groups)

@@ -17,6 +17,7 @@ from nsemu.ike.errors import PeerError
 from nsemu.ike.events import ReceivedProxyId, Refusal
 from nsemu.ike.exchange import Message, Payloads, Phase1Sa, QuickMode, State
 from nsemu.ike.identification import Selector, decode_selector, encode_selector
+from nsemu.ike.nat_traversal import encapsulation_mode
 from nsemu.ike.peers import Tunnel
 from nsemu.ike.proposals import (
     DEFAULT_LIFETIME,
@@ -55,7 +56,8 @@ def offer(context: IkeContext, quick: QuickMode, tunnel: Tunnel) -> Payloads:
     quick.inbound_spi = context.new_spi()
     quick.nonces = context.stream.octets(context.settings.nonce_size)
     spi = quick.inbound_spi.to_bytes(4, "big")
-    payloads: Payloads = [(PayloadType.SA, spi.join(tunnel.offer)), (PayloadType.NONCE, quick.nonces)]
+    body = spi.join(tunnel.offer_in(encapsulation_mode(quick.phase1)))
+    payloads: Payloads = [(PayloadType.SA, body), (PayloadType.NONCE, quick.nonces)]
     group = tunnel.parameters.proposals[0].pfs
     if group is not None:
         quick.key_pair = DhKeyPair.generate(group, context.stream)
@@ -72,7 +74,7 @@ def answer(context: IkeContext, quick: QuickMode, message: Message) -> Payloads:
     identities = message.all(PayloadType.IDENTIFICATION)
     tunnels = _find_tunnels(quick.phase1, identities)
     quick.tunnel = tunnels[0]
-    tunnel, choice = _choose(tunnels, offered)
+    tunnel, choice = _choose(tunnels, offered, encapsulation_mode(quick.phase1))
     theirs = peer_nonce(message)
     group = choice.proposal.pfs
     pair, shared = _exchange_keys(context, group, message)
@@ -116,12 +118,12 @@ def _find_tunnels(phase1: Phase1Sa, identities: list[bytes]) -> list[Tunnel]:
     raise PeerError(NotifyType.INVALID_ID_INFORMATION, Refusal.PROXY_ID, received)
 
 
-def _choose(tunnels: list[Tunnel], offered: SecurityAssociation) -> tuple[Tunnel, Phase2Choice]:
+def _choose(tunnels: list[Tunnel], offered: SecurityAssociation, mode: int) -> tuple[Tunnel, Phase2Choice]:
     """The first tunnel that accepts an offer; if none does, what the first one has against it."""
     refusal: PeerError | None = None
     for tunnel in tunnels:
         try:
-            return tunnel, choose_phase2(offered, tunnel.acceptable)
+            return tunnel, choose_phase2(offered, tunnel.acceptable, mode)
         except PeerError as error:
             refusal = refusal or error
     assert refusal is not None
@@ -143,7 +145,7 @@ def finish(_context: IkeContext, quick: QuickMode, message: Message) -> Payloads
     """Message 2 → 3: the initiator checks that it got what it offered."""
     tunnel = quick.tunnel
     assert tunnel is not None
-    choice = _take_choice(tunnel, message)
+    choice = _take_choice(tunnel, message, encapsulation_mode(quick.phase1))
     identities = message.all(PayloadType.IDENTIFICATION)
     if [decode_selector(body) for body in identities] != [
         decode_selector(body) for body in (tunnel.local_id, tunnel.remote_id)
@@ -160,10 +162,10 @@ def finish(_context: IkeContext, quick: QuickMode, message: Message) -> Payloads
     return []
 
 
-def _take_choice(tunnel: Tunnel, message: Message) -> Phase2Choice:
+def _take_choice(tunnel: Tunnel, message: Message, mode: int) -> Phase2Choice:
     """The responder's choice, checked against the offer, with the lifetime it announced."""
     offer_ = single_transform(parse_security_association(message.bodies[PayloadType.SA]))
-    read = read_phase2(offer_.protocol, offer_.transforms[0])
+    read = read_phase2(offer_.protocol, offer_.transforms[0], mode)
     proposal = tunnel.offered.get(read[0]) if read else None
     spi = int.from_bytes(offer_.spi, "big")
     if read is None or proposal is None or len(offer_.spi) != 4 or spi < MINIMUM_SPI:

@@ -21,13 +21,15 @@ _ANY: Final = (0, 64)
 
 _P: Final = PayloadType
 _Rules = dict[int, tuple[int, int]]
-_COMMON: Final[_Rules] = {_P.VENDOR_ID: _ANY, _P.CERTIFICATE_REQUEST: _ANY, _P.NOTIFICATION: _ANY}
+_COMMON: Final[_Rules] = {
+    _P.VENDOR_ID: _ANY, _P.CERTIFICATE_REQUEST: _ANY, _P.NOTIFICATION: _ANY, _P.NAT_D: _ANY, _P.NAT_D_DRAFT: _ANY,
+}  # fmt: skip
 _SA: Final[_Rules] = {_P.SA: _ONE, **_COMMON}
 _KEY: Final[_Rules] = {_P.KEY_EXCHANGE: _ONE, _P.NONCE: _ONE, **_COMMON}
 _PROOF: Final[_Rules] = {_P.IDENTIFICATION: _ONE, _P.HASH: _ONE, **_COMMON}
 _QUICK: Final[_Rules] = {
     _P.HASH: _ONE, _P.SA: _ONE, _P.NONCE: _ONE, _P.KEY_EXCHANGE: _MAYBE, _P.IDENTIFICATION: (0, 2),
-    _P.NOTIFICATION: _ANY, _P.VENDOR_ID: _ANY,
+    _P.NOTIFICATION: _ANY, _P.VENDOR_ID: _ANY, _P.NAT_OA: _ANY, _P.NAT_OA_DRAFT: _ANY,
 }  # fmt: skip
 
 PHASE1: Final[dict[tuple[State, int], Transition]] = {
@@ -96,6 +98,9 @@ START: Final = {
     ExchangeMode.MAIN: Start(ExchangeType.MAIN, main_mode.offer, State.MAIN_OFFERED),
     ExchangeMode.AGGRESSIVE: Start(ExchangeType.AGGRESSIVE, aggressive_mode.offer, State.AGGRESSIVE_OFFERED),
 }
+
+NEARLY_ESTABLISHED: Final = frozenset((State.MAIN_KEY_ANSWERED, State.AGGRESSIVE_ANSWERED, State.MAIN_ID_SENT))
+"""States in which the peer may be done already, so that its next messages can overtake its last one."""
 
 UNPROVEN: Final = frozenset((State.MAIN_CHOSEN, State.AGGRESSIVE_ANSWERED))
 """States of a responder that does not know yet whether the initiator's address is real."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 
 from nsemu.config.algorithms import IpsecProtocol
@@ -99,6 +99,12 @@ class SaDatabase:
         self._forget_peer(tunnel)
         tunnel.settings = settings
         self._tunnels_of_peer.setdefault(settings.peer, []).append(tunnel)
+
+    def move_tunnel(self, tunnel: Tunnel, peer: int) -> None:
+        """The peer has another address now; SAs stay."""
+        self._forget_peer(tunnel)
+        tunnel.settings = replace(tunnel.settings, peer=peer)
+        self._tunnels_of_peer.setdefault(peer, []).append(tunnel)
 
     def _forget_peer(self, tunnel: Tunnel) -> None:
         others = self._tunnels_of_peer[tunnel.settings.peer]

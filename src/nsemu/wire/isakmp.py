@@ -29,7 +29,7 @@ _GENERIC_SIZE: Final = 4
 
 
 class PayloadType(IntEnum):
-    """The next-payload values (RFC 2408 §3.1)."""
+    """The next-payload values (RFC 2408 §3.1; RFC 3947 §3.2, §5.2 and its drafts 00 to 03)."""
 
     NONE = 0
     SA = 1
@@ -45,6 +45,10 @@ class PayloadType(IntEnum):
     NOTIFICATION = 11
     DELETE = 12
     VENDOR_ID = 13
+    NAT_D = 20
+    NAT_OA = 21
+    NAT_D_DRAFT = 130
+    NAT_OA_DRAFT = 131
 
 
 class ExchangeType(IntEnum):

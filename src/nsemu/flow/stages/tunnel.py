@@ -42,6 +42,9 @@ def require_sa(state: FlowState, setup: FlowSetup, path: TunnelPath) -> DropReas
     setup.detail = path.vpn
     if not path.negotiable:
         return DropReason.NO_SA
+    if not path.tunnel.settings.peer:
+        setup.detail = f"{path.vpn}: only the dynamic peer can begin, and it has not come yet"  # B192
+        return DropReason.NO_SA
     setup.add(IkeTriggered(path.identifier, path.vpn, path.tunnel.settings.peer))
     state.upcalls.acquire(path)
     return DropReason.SA_INACTIVE

@@ -1,0 +1,82 @@
+"""The first message of a peer: which gateway it belongs to, and whether to answer it at all.
+
+A static peer is known by its address; a dynamic one by the IKE ID in the first message of Aggressive mode (B199). In
+Main mode the identity comes last, when the preshared key has long been needed, so a dynamic peer cannot use it (B132).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from nsemu.config.algorithms import ExchangeMode
+from nsemu.ike import phase1
+from nsemu.ike.context import IkeContext
+from nsemu.ike.events import PacketRejected, Refusal, Role
+from nsemu.ike.exchange import Phase1Sa, State, open_message
+from nsemu.ike.identification import identity_key
+from nsemu.ike.parameters import Ends
+from nsemu.ike.peers import Gateway
+from nsemu.ike.tables import UNPROVEN
+from nsemu.wire.isakmp import ExchangeType, Header, PayloadType
+
+_MODES: Final = {ExchangeType.MAIN: ExchangeMode.MAIN, ExchangeType.AGGRESSIVE: ExchangeMode.AGGRESSIVE}
+
+
+def respond(context: IkeContext, header: Header, data: bytes, ends: Ends) -> None:
+    """Take the first message of a peer: accept it, or refuse it without leaving a trace."""
+    gateway = _find(context, header, data, ends)
+    if gateway is None:
+        context.counters.unknown_peer += 1
+        main = header.exchange == ExchangeType.MAIN
+        dynamic = main and any(local == ends.destination.address for local, *_ in context.by_identity)
+        _reject(context, "", header, ends, Refusal.DYNAMIC_PEER if dynamic else Refusal.UNRECOGNIZED_PEER)
+        return
+    if _MODES[ExchangeType(header.exchange)] is not gateway.parameters.mode:
+        context.counters.refused += 1
+        _reject(context, gateway.parameters.name, header, ends, Refusal.MODE)
+        return
+    if len(context.half_open) >= context.settings.half_open_limit and not _make_room(context):
+        context.counters.half_open_refused += 1
+        _reject(context, gateway.parameters.name, header, ends, Refusal.HALF_OPEN_LIMIT)
+        return
+    sa = Phase1Sa(gateway, Role.RESPONDER, ends.destination, ends.source, context.now)
+    sa.cookies = header.initiator_cookie + context.new_cookie()
+    phase1.receive(context, sa, header, data, ends)
+    if sa.state is State.NONE:
+        return
+    context.phase1s[sa.cookies] = sa
+    context.responding[(header.initiator_cookie, ends.source)] = sa
+    context.half_open[sa] = None
+
+
+def _find(context: IkeContext, header: Header, data: bytes, ends: Ends) -> Gateway | None:
+    """The gateway of a first message. Raises MalformedPacket."""
+    local = ends.destination.address
+    static = context.by_address.get((local, ends.source.address))
+    if header.exchange != ExchangeType.AGGRESSIVE:
+        return static
+    body = open_message(header, data, padded=False).bodies.get(PayloadType.IDENTIFICATION)
+    if body is None:
+        return static
+    key = identity_key(body)
+    if static is not None and identity_key(static.expected_id) == key:
+        return static
+    return context.by_identity.get((local, *key), static)
+
+
+def _reject(context: IkeContext, gateway: str, header: Header, ends: Ends, refusal: Refusal) -> None:
+    cookies = header.initiator_cookie, header.responder_cookie
+    context.events.append(PacketRejected(gateway, ends.source.address, *ends, *cookies, refusal))
+
+
+def _make_room(context: IkeContext) -> bool:
+    """Drop the oldest negotiation whose initiator has sent one packet only; tell whether there was one.
+
+    Those that have shown that their address is real stay: a flood of forged first packets displaces only its like.
+    """
+    for sa in context.half_open:
+        if sa.state in UNPROVEN:
+            context.counters.half_open_dropped += 1
+            phase1.forget(context, sa)
+            return True
+    return False
