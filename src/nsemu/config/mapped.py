@@ -50,14 +50,19 @@ def resolve_mapped(tables: MappedTables, text: str) -> str | None:
         own = [name for name in mapped_names(tables) if own_vip_interface(name) is not None]
         number = int(counted[1])
         return own[number - 1] if 0 < number <= len(own) else None
-    if _NAME.fullmatch(text) is None:
+    wanted = _NAME.fullmatch(text)
+    if wanted is None:
         return None
-    wanted = text.lower()
-    for name in mapped_names(tables):
-        without_mask = re.sub(r"/\d+\)$", ")", name)
-        if wanted in {name.lower(), without_mask.lower()} or _with_dotted_mask(wanted) == name.lower():
-            return name
-    return None
+    return next((name for name in mapped_names(tables) if _means(wanted, name)), None)
+
+
+def _means(wanted: re.Match[str], name: str) -> bool:
+    """Whether typed words mean a MIP or VIP: a mask may be left out, or be written with dots."""
+    if name[:3] != wanted[1].upper():
+        return False
+    inside, length = name[4:-1].split("/") if "/" in name and name[:3] == "MIP" else (name[4:-1], "32")
+    typed, slash, mask = wanted[2].partition("/") if name[:3] == "MIP" else (wanted[2], "", "")
+    return typed.lower() == inside and (not slash or str(_length_or_none(mask)) == length)
 
 
 def mapped_range(name: str) -> tuple[int, int] | None:
@@ -81,12 +86,11 @@ def own_vip_interface(name: str) -> str | None:
     return match[2]
 
 
-def _with_dotted_mask(wanted: str) -> str:
-    head, _, mask = wanted.rstrip(")").partition("/")
+def _length_or_none(mask: str) -> int | None:
     try:
-        return f"{head}/{_length(mask)})"
+        return _length(mask)
     except AddressError:
-        return wanted
+        return None
 
 
 def _length(mask: str) -> int:
