@@ -15,6 +15,7 @@ from nsemu.cli.grammar.parse import Parsed, parse
 from nsemu.cli.grammar.types import Reading
 from nsemu.cli.grammar.words import Word
 from nsemu.config.editor import Editor
+from nsemu.config.kept import drop_orphans
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,10 @@ class Interpreter:
             assert isinstance(leaf, Setting)
             handler = leaf.unset if parsed.keywords[0] == "unset" else leaf.set
             assert handler is not None
-            return handler(editor, parsed.arguments)
+            answer = handler(editor, parsed.arguments)
+            if handler is leaf.unset and editor.kept:
+                drop_orphans(editor)
+            return answer
         except BaseException:
             editor.rollback(mark)
             raise

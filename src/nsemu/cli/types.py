@@ -18,7 +18,9 @@ from nsemu.cli.grammar.types import (
 from nsemu.cli.grammar.words import Word
 from nsemu.config import references
 from nsemu.config.address import PREDEFINED_ADDRESSES
+from nsemu.config.kept import names_of_kind
 from nsemu.config.mapped import mapped_names
+from nsemu.config.zone import ZoneKind
 
 _INTERFACE = re.compile(r"([A-Za-z][A-Za-z-]*)([0-9./]*)", re.ASCII)
 _CREATED_STEMS = ("tunnel", "loopback")
@@ -59,6 +61,18 @@ class InterfaceType(ArgumentType[str]):
         return list(scope.config.interfaces)
 
 
+@dataclass(frozen=True, slots=True)
+class OutgoingType(InterfaceType):
+    """The name of an interface, or in transparent mode of a layer 2 zone (Vol. 5, example in transparent mode)."""
+
+    def parse(self, word: Word, scope: Scope) -> str:
+        """The full name of the interface, or the name of the zone in lower case."""
+        zone = references.resolve_zone(scope.config, word.text)
+        if zone is not None and scope.config.zones[zone].kind is ZoneKind.LAYER2:
+            return zone.lower()
+        return InterfaceType.parse(self, word, scope)
+
+
 def stem_of(interface: str) -> str:
     """`ethernet0/1` → `ethernet`, `tunnel.1` → `tunnel`."""
     return interface.rstrip("0123456789./")
@@ -84,10 +98,33 @@ def exact(_scope: Scope, text: str) -> str:
     return text
 
 
+@dataclass(frozen=True, slots=True)
+class ReconnectType(ArgumentType[int]):
+    """Seconds between attempts to reach a peer again: 0 for none, else 60 or more (E134)."""
+
+    hint: str = "<number>"
+
+    def parse(self, word: Word, scope: Scope) -> int:
+        """0, or 60 to 9999."""
+        if word.text == "0":
+            return 0
+        return NumberType(60, 9999).parse(word, scope)
+
+    def show(self, value: int) -> str:
+        """Decimal digits."""
+        return str(value)
+
+
+def kept_reference(kind: str) -> ReferenceType:
+    """The name of an object that only kept settings make: an authentication server, a scheduler, a pool."""
+    return ReferenceType(exact, lambda scope: [str(name) for name in names_of_kind(scope.config, kind)])
+
+
 IP = AddressType()
 PREFIX = PrefixType()
 INTERFACE_ADDRESS = PrefixType(host_bits=True)
 INTERFACE = InterfaceType()
+OUTGOING = OutgoingType()
 ZONE = ReferenceType(lambda scope, text: references.resolve_zone(scope.config, text), lambda scope: scope.config.zones)
 VROUTER = ReferenceType(
     lambda scope, text: references.resolve_vrouter(scope.config, text), lambda scope: scope.config.vrouters
@@ -107,5 +144,6 @@ P2_PROPOSAL = ReferenceType(
 )
 OWN_P1_PROPOSAL = ReferenceType(exact, lambda scope: scope.config.p1_proposals)
 OWN_P2_PROPOSAL = ReferenceType(exact, lambda scope: scope.config.p2_proposals)
+RECONNECT = ReconnectType()
 POLICY_ID = NumberType(1, 65535)
 PORT = NumberType(0, 65535)

@@ -5,7 +5,7 @@ Frozen data; the engine in `ike` receives what it needs of this through `ike.par
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from nsemu.config.algorithms import (
@@ -89,12 +89,50 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class PeerCertificate:
+    """`cert …` of a gateway. `authority` is the ID of the CA that must have signed the peer's certificate, "all", or
+    "" for none given; `form` is x509-sig or pkcs7, "" for none given."""
+
+    authority: str = ""
+    form: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NatTraversal:
+    """`nat-traversal …`. `keepalive` in seconds, 0 for none (B309, B310)."""
+
+    enabled: bool = False
+    udp_checksum: bool = True
+    keepalive: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """`heartbeat …`. `hello` and `reconnect` in seconds, 0 for off; `threshold` in heartbeats (B353, B359)."""
+
+    hello: int = 0
+    threshold: int = 5
+    reconnect: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DeadPeerDetection:
+    """`dpd …`. `interval` and `reconnect` in seconds, 0 for off; `retry` in requests (B355 to B358)."""
+
+    interval: int = 0
+    retry: int = 5
+    always_send: bool = False
+    reconnect: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class IkeGateway:
     """`set ike gateway NAME …`: the remote peer.
 
-    `address` is a dotted quad or an FQDN for a static peer, None for a dynamic or dialup one.
-    Either `security_level` or `proposals` (names, at most four) is set; with neither, the device uses Standard.
-    `preshared_key` is "" when the proposals authenticate with certificates.
+    `address` is a dotted quad or an FQDN for a static peer, None for a dynamic or dialup one. A dynamic peer is known by
+    `peer_id`, a dialup one by `dialup`, a user or user group. `outgoing_interface` is the name of a layer 2 zone in
+    transparent mode. Either `security_level` or `proposals` (names, at most four) is set; with neither, the device uses
+    Standard. `preshared_key` and `seed_preshare` (group IKE ID) are "" when the proposals authenticate with certificates.
     """
 
     name: str
@@ -106,6 +144,12 @@ class IkeGateway:
     proposals: tuple[str, ...] = ()
     local_id: str | None = None
     peer_id: str | None = None
+    dialup: str | None = None
+    seed_preshare: str = field(default="", repr=False)
+    certificate: PeerCertificate = PeerCertificate()
+    nat_traversal: NatTraversal = NatTraversal()
+    heartbeat: Heartbeat = Heartbeat()
+    dpd: DeadPeerDetection = DeadPeerDetection()
 
 
 @dataclass(frozen=True, slots=True)

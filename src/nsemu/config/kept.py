@@ -31,6 +31,9 @@ TABLES: Final[Mapping[str, str]] = {
 }
 """Kinds of objects that have a table of their own, and its name. Objects of other kinds exist while a line is theirs."""
 
+PREDEFINED: Final[frozenset[Owner]] = frozenset({("auth-server", "Local")})
+"""Objects that every device has."""
+
 
 @dataclass(frozen=True, slots=True)
 class KeptKey:
@@ -59,7 +62,7 @@ def owner_exists(editor: Any, owner: Owner) -> bool:
     table = TABLES.get(kind)
     if table is not None:
         return name in getattr(editor, table)
-    return any(key.owner == owner for key in editor.kept)
+    return owner in PREDEFINED or any(key.owner == owner for key in editor.kept)
 
 
 def names_of_kind(config: Any, kind: str) -> list[str]:
@@ -67,7 +70,8 @@ def names_of_kind(config: Any, kind: str) -> list[str]:
     table = TABLES.get(kind)
     if table is not None:
         return list(getattr(config, table))
-    return list(dict.fromkeys(key.owner[1] for key in config.kept if key.owner is not None and key.owner[0] == kind))
+    owners = [*PREDEFINED, *(key.owner for key in config.kept if key.owner is not None)]
+    return list(dict.fromkeys(name for found, name in owners if found == kind))
 
 
 def kept_users(kept: Kept, owner: Owner) -> list[str]:

@@ -27,7 +27,9 @@ class Policy:
     """One policy. Members are names: addresses and address groups of the zones, services and service groups.
 
     `source_nat` translates the source to the egress interface, or to the pool `dip_id`.
-    `vpn` is set for the action TUNNEL alone. `pair` is the ID of the policy of the opposite direction on the same VPN.
+    `vpn`, `vpn_group` and `l2tp` are set for the action TUNNEL alone: a VPN, with L2TP inside if it is named too, or a
+    group of redundant VPNs, or L2TP without IPsec. `pair` is the ID of the policy of the opposite direction on the same
+    VPN. `kept` are words of the line that have no effect, as (argument, value).
     """
 
     id: int
@@ -49,6 +51,9 @@ class Policy:
     destination_nat: DestinationNat | None = None
     source_negate: bool = False
     destination_negate: bool = False
+    vpn_group: int | None = None
+    l2tp: str | None = None
+    kept: tuple[tuple[str, object], ...] = ()
 
     @property
     def zones(self) -> ZonePair:

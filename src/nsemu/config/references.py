@@ -15,12 +15,14 @@ from typing import Final, Protocol
 from nsemu.config.address import PREDEFINED_ADDRESSES, Address, AddressGroup, AddressKey
 from nsemu.config.ike import IkeGateway, Phase1Proposal, Phase2Proposal
 from nsemu.config.interface import Interface
+from nsemu.config.kept import Kept, Owner, kept_users
 from nsemu.config.mapped import mip_name, resolve_mapped, vip_name
 from nsemu.config.nat import DipPool, Mip, MipKey, NhtbKey, Vip, VipKey
 from nsemu.config.policy import Policy, ZonePair
 from nsemu.config.predefined import PREDEFINED_PHASE1, PREDEFINED_PHASE2
 from nsemu.config.predefined_services import PREDEFINED_SERVICE_GROUPS, PREDEFINED_SERVICES
 from nsemu.config.service import Service, ServiceGroup
+from nsemu.config.users import User, UserGroup
 from nsemu.config.vpn import Vpn
 from nsemu.config.vrouter import RouteKey, StaticRoute, VirtualRouter
 from nsemu.config.zone import Zone
@@ -58,6 +60,12 @@ class Tables(Protocol):
     def vips(self) -> Mapping[VipKey, Vip]: ...  # noqa: D102
     @property
     def nhtb(self) -> Mapping[NhtbKey, str]: ...  # noqa: D102
+    @property
+    def users(self) -> Mapping[str, User]: ...  # noqa: D102
+    @property
+    def user_groups(self) -> Mapping[str, UserGroup]: ...  # noqa: D102
+    @property
+    def kept(self) -> Kept: ...  # noqa: D102
     @property
     def p1_proposals(self) -> Mapping[str, Phase1Proposal]: ...  # noqa: D102
     @property
@@ -154,14 +162,16 @@ def users_of_zone(tables: Tables, name: str) -> list[str]:
         if name in pair:
             users += [_plain("policy", number) for number in order]
     users += [_quoted("zone", zone.name) for zone in tables.zones.values() if zone.carrier == name]
-    return users + [_quoted("vpn", vpn.name) for vpn in tables.vpns.values() if vpn.bind_zone == name]
+    users += [_quoted("vpn", vpn.name) for vpn in tables.vpns.values() if vpn.bind_zone == name]
+    return users + kept_users(tables.kept, ("zone", name))
 
 
 def users_of_vrouter(tables: Tables, name: str) -> list[str]:
     """Zones in a virtual router, its own routes, routes of others that point to it, MIPs of its hosts."""
     users = [_quoted("zone", zone.name) for zone in tables.zones.values() if zone.vrouter == name]
     users += [_plain("mip", format_ipv4(mip.address)) for mip in tables.mips.values() if mip.vrouter == name]
-    return users + _routes(key for key in tables.routes if name in {key.vrouter, key.next_vrouter})
+    users += _routes(key for key in tables.routes if name in {key.vrouter, key.next_vrouter})
+    return users + kept_users(tables.kept, ("virtual router", name))
 
 
 def users_of_interface(tables: Tables, name: str) -> list[str]:
@@ -177,11 +187,15 @@ def users_of_interface(tables: Tables, name: str) -> list[str]:
     ]
     users += [_plain("nhtb", format_ipv4(next_hop)) for interface, next_hop in tables.nhtb if interface == name]
     users += services_of_interface(tables, name)
-    return users + [
-        _plain("interface", other.name)
-        for other in tables.interfaces.values()
-        if name in {other.unnumbered, other.loopback_group}
-    ]
+    return (
+        users
+        + [
+            _plain("interface", other.name)
+            for other in tables.interfaces.values()
+            if name in {other.unnumbered, other.loopback_group}
+        ]
+        + kept_users(tables.kept, ("interface", name))
+    )
 
 
 def services_of_interface(tables: Tables, name: str) -> list[str]:
@@ -217,15 +231,61 @@ def _vip(vip: Vip) -> str:
     return _plain("vip", format_ipv4(vip.address) if vip.address else "interface-ip")
 
 
+_POLICY_WORDS: Final = {
+    "scheduler": "schedule",
+    "auth-server": "auth_server",
+    "user": "auth_user",
+    "user group": "auth_group",
+}
+
+
+def users_of_kept(tables: Tables, owner: Owner) -> list[str]:
+    """Settings, policies and users that name an object which only kept settings make (a scheduler, a pool …)."""
+    kind, name = owner
+    word = (_POLICY_WORDS.get(kind, ""), name)
+    users = _policies(
+        policy
+        for policy in tables.policies.values()
+        if word in policy.kept
+        or (kind == "l2tp" and policy.l2tp == name)
+        or (kind == "vpn-group" and policy.vpn_group == name)
+    )
+    if kind == "ippool":
+        users += [_quoted("user", user.name) for user in tables.users.values() if user.remote.pool == name]
+    return users + kept_users(tables.kept, owner)
+
+
 def users_of_gateway(tables: Tables, name: str) -> list[str]:
     """VPNs that use a gateway."""
-    return [_quoted("vpn", vpn.name) for vpn in tables.vpns.values() if vpn.gateway == name]
+    users = [_quoted("vpn", vpn.name) for vpn in tables.vpns.values() if vpn.gateway == name]
+    return users + kept_users(tables.kept, ("gateway", name))
 
 
 def users_of_vpn(tables: Tables, name: str) -> list[str]:
     """Policies that tunnel into a VPN, next hops bound to it. What it is bound to is part of the VPN, no user of it."""
-    users = _policies(policy for policy in tables.policies.values() if policy.vpn == name)
-    return users + [_plain("nhtb", format_ipv4(key[1])) for key, vpn in tables.nhtb.items() if vpn == name]
+    users = policies_of_vpn(tables, name)
+    users += [_plain("nhtb", format_ipv4(key[1])) for key, vpn in tables.nhtb.items() if vpn == name]
+    return users + kept_users(tables.kept, ("vpn", name))
+
+
+def policies_of_vpn(tables: Tables, name: str) -> list[str]:
+    """Policies that tunnel into a VPN: with any, it cannot be bound to an interface."""
+    return _policies(policy for policy in tables.policies.values() if policy.vpn == name)
+
+
+def users_of_user(tables: Tables, name: str) -> list[str]:
+    """User groups and gateways that name a user."""
+    users = [_quoted("user group", group.name) for group in tables.user_groups.values() if name in group.members]
+    return users + _dialup_gateways(tables, name) + users_of_kept(tables, ("user", name))
+
+
+def users_of_user_group(tables: Tables, name: str) -> list[str]:
+    """Gateways and other settings that name a user group."""
+    return _dialup_gateways(tables, name) + users_of_kept(tables, ("user group", name))
+
+
+def _dialup_gateways(tables: Tables, name: str) -> list[str]:
+    return [_quoted("gateway", gateway.name) for gateway in tables.gateways.values() if gateway.dialup == name]
 
 
 def users_of_p1_proposal(tables: Tables, name: str) -> list[str]:

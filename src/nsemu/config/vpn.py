@@ -51,7 +51,7 @@ class Vpn:
     With `manual` there is no gateway (its name is ""), no proposal and no proxy ID.
 
     Either `security_level` or `proposals` (names, at most four) is set. `bind_interface` is a tunnel interface;
-    `bind_zone` a tunnel zone; both None for a VPN that policies name.
+    `bind_zone` a tunnel zone; both None for a VPN that policies name. `transport` asks for transport mode.
     """
 
     name: str
@@ -65,3 +65,4 @@ class Vpn:
     proxy_id: ProxyId | None = None
     df_bit: str = "clear"
     manual: ManualKeys | None = None
+    transport: bool = False

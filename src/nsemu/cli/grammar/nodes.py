@@ -141,6 +141,7 @@ class Setting(Leaf):
     `set` and `unset` edit, raise ConfigError when they cannot, and may return a text for the console; None when the
     word does not exist. `rows` yields what a configuration holds of it; `scope` limits it to one object (the arguments
     already known inside a block). Arguments in `quoted` print between quotes; `tail` ends the printed line.
+    `without_effect` is what the console says of a setting that is only kept; empty when the device acts on it.
     """
 
     name: str
@@ -149,6 +150,7 @@ class Setting(Leaf):
     rows: Callable[[DeviceConfig, Arguments], Iterable[Row]] = _no_rows
     quoted: frozenset[str] = frozenset()
     tail: str = ""
+    without_effect: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,4 +1,4 @@
-"""`set ike …`: proposals, gateways and globals."""
+"""`set ike …`: proposals and globals. Gateways are in `ike_gateway`."""
 
 from __future__ import annotations
 
@@ -8,18 +8,13 @@ from typing import Any
 
 from nsemu.cli.grammar import Arguments, Row, Setting
 from nsemu.cli.settings.checks import check_capacity, refuse_if_used, require
-from nsemu.config.algorithms import AuthenticationMethod, DhGroup, Encryption, ExchangeMode, Integrity, IpsecProtocol
+from nsemu.config.algorithms import DhGroup, Encryption, Integrity, IpsecProtocol
 from nsemu.config.device import DeviceConfig
 from nsemu.config.editor import Editor
 from nsemu.config.errors import ConfigError, DuplicateError
-from nsemu.config.ike import IkeGateway, IkeSettings, Phase1Proposal, Phase2Proposal, SecurityLevel
-from nsemu.config.interface import Interface, InterfaceKind
-from nsemu.config.predefined import PHASE1_SETS, PREDEFINED_PHASE1, PREDEFINED_PHASE2
-from nsemu.config.references import (
-    users_of_gateway,
-    users_of_p1_proposal,
-    users_of_p2_proposal,
-)
+from nsemu.config.ike import IkeSettings, Phase1Proposal, Phase2Proposal
+from nsemu.config.predefined import PREDEFINED_PHASE1, PREDEFINED_PHASE2
+from nsemu.config.references import users_of_p1_proposal, users_of_p2_proposal
 
 MOST_PROPOSALS = 256
 """Own proposals of a phase."""
@@ -148,82 +143,6 @@ def _p2_rows(config: DeviceConfig, _scope: Arguments) -> Iterator[Row]:
         yield Row(row)
 
 
-# --- gateways
-
-
-def _set_gateway(editor: Editor, arguments: Arguments) -> None:
-    name = arguments["gateway"]
-    if name not in editor.gateways:
-        check_capacity(editor.gateways, editor.platform.capacity.vpns, "IKE gateways")
-    gateway = IkeGateway(
-        name=name,
-        address=arguments["address"],
-        outgoing_interface=_outgoing(editor, arguments).name,
-        mode=arguments.get("mode", ExchangeMode.MAIN),
-        preshared_key=arguments.get("preshare", ""),
-        security_level=arguments.get("level"),
-        proposals=arguments.get("proposals", ()),
-        local_id=arguments.get("local_id"),
-        peer_id=arguments.get("peer_id"),
-    )
-    _check_proposals(editor, gateway)
-    editor.gateways.put(name, gateway)
-
-
-def _outgoing(editor: Editor, arguments: Arguments) -> Interface:
-    if "interface" not in arguments:
-        raise ConfigError(
-            f"gateway {arguments['gateway']} has no outgoing interface (outgoing-interface NAME expected)"
-        )
-    interface = require(editor.interfaces, arguments["interface"], "interface")
-    if interface.kind not in {InterfaceKind.ETHERNET, InterfaceKind.LOOPBACK}:
-        raise ConfigError(f"interface {interface.name} cannot be an outgoing interface (ethernet or loopback expected)")
-    return interface
-
-
-def _check_proposals(editor: Editor, gateway: IkeGateway) -> None:
-    names = gateway.proposals or PHASE1_SETS[gateway.security_level or SecurityLevel.STANDARD]
-    if len(set(names)) != len(names):
-        raise DuplicateError(f"gateway {gateway.name} names a proposal twice")
-    for name in names:
-        proposal = require(editor.p1_proposals, name, "p1-proposal")
-        if proposal.method is not AuthenticationMethod.PRESHARE:
-            raise ConfigError(
-                f"p1-proposal {name} authenticates with certificates, which are not emulated "
-                "(a proposal with a preshared key expected)"
-            )
-    if not gateway.preshared_key:
-        raise ConfigError(f"gateway {gateway.name} lacks a preshared key (preshare KEY expected)")
-    groups = {editor.p1_proposals[name].group for name in names}
-    # RFC 2409 §5: in Aggressive mode the group cannot be negotiated.
-    if gateway.mode is ExchangeMode.AGGRESSIVE and len(groups) > 1:
-        raise ConfigError(
-            f"gateway {gateway.name}: in Aggressive mode all proposals must have one Diffie-Hellman group"
-        )
-
-
-def _unset_gateway(editor: Editor, arguments: Arguments) -> None:
-    gateway = require(editor.gateways, arguments["gateway"], "gateway")
-    refuse_if_used(f"gateway {gateway.name}", users_of_gateway(editor, gateway.name))
-    editor.gateways.remove(gateway.name)
-
-
-def _gateway_rows(config: DeviceConfig, _scope: Arguments) -> Iterator[Row]:
-    for gateway in config.gateways.values():
-        row: dict[str, Any] = {
-            "gateway": gateway.name,
-            "address": gateway.address,
-            "mode": gateway.mode,
-            "peer_id": gateway.peer_id,
-            "local_id": gateway.local_id,
-            "interface": gateway.outgoing_interface,
-            "preshare": gateway.preshared_key or None,
-            "proposals": gateway.proposals or None,
-            "level": gateway.security_level,
-        }
-        yield Row({name: value for name, value in row.items() if value is not None})
-
-
 # --- globals
 
 
@@ -265,7 +184,6 @@ def _initial_contact_rows(config: DeviceConfig, _scope: Arguments) -> Iterator[R
 
 P1_PROPOSAL = Setting("ike p1-proposal", _set_p1, _unset_p1, _p1_rows)
 P2_PROPOSAL = Setting("ike p2-proposal", _set_p2, _unset_p2, _p2_rows)
-GATEWAY = Setting("ike gateway", _set_gateway, _unset_gateway, _gateway_rows, frozenset({"interface"}))
 RESPOND_BAD_SPI = Setting("ike respond-bad-spi", _set_bad_spi, _unset_bad_spi, _bad_spi_rows)
 SOFT_LIFETIME_BUFFER = Setting("ike soft-lifetime-buffer", _set_buffer, _unset_buffer, _buffer_rows)
 INITIAL_CONTACT = Setting(

@@ -8,23 +8,18 @@ from typing import TypeVar
 
 from nsemu.cli import types
 from nsemu.cli.grammar import (
-    HostType,
     Node,
     NumberType,
-    ReferenceType,
-    TextType,
-    any_order,
     argument,
     choice,
     flag,
     keyword,
     optional,
-    repeat,
     sequence,
     when_set,
 )
+from nsemu.cli.settings import ike_gateway_words, ike_more
 from nsemu.cli.settings.ike import (
-    GATEWAY,
     GROUPS,
     INITIAL_CONTACT,
     P1_PROPOSAL,
@@ -33,8 +28,7 @@ from nsemu.cli.settings.ike import (
     SOFT_LIFETIME_BUFFER,
     UNITS,
 )
-from nsemu.config.algorithms import AuthenticationMethod, Encryption, ExchangeMode, Integrity, IpsecProtocol
-from nsemu.config.ike import MAXIMUM_PROPOSALS, SecurityLevel
+from nsemu.config.algorithms import AuthenticationMethod, Encryption, Integrity, IpsecProtocol
 
 E = TypeVar("E", bound=Enum)
 
@@ -57,12 +51,6 @@ _METHODS = {
     AuthenticationMethod.RSA_SIG: "RSA signatures",
     AuthenticationMethod.DSA_SIG: "DSA signatures",
 }
-_LEVELS = {
-    SecurityLevel.STANDARD: "AES and triple DES with SHA-1",
-    SecurityLevel.COMPATIBLE: "triple DES and DES with SHA-1 and MD5",
-    SecurityLevel.BASIC: "DES with SHA-1 and MD5",
-}
-_IDENTITY = TextType(255, quoted=True)
 
 
 def _words(name: str, helps: Mapping[E, str], leave_out: Iterable[E] = ()) -> Node:
@@ -79,7 +67,13 @@ def _groups(name: str) -> tuple[Node, ...]:
 
 _LIFETIME = optional(
     choice(
-        *(keyword(unit, f"lifetime in {unit}s", argument(unit, NumberType(1, 2**31 - 1), "lifetime")) for unit in UNITS)
+        *(
+            keyword(
+                word, f"lifetime in {unit}s", argument(unit, NumberType(1, 2**31 - 1), "lifetime"), hidden=word != unit
+            )
+            for unit in UNITS
+            for word in (unit, f"{unit}s")
+        )
     )
 )
 _LIFESIZE = optional(
@@ -124,48 +118,6 @@ _P2 = keyword(
 )
 
 
-def security(proposals: ReferenceType) -> Node:
-    """`proposal P [P2 [P3 [P4]]]` or `sec-level LEVEL`, or neither: gateways and VPNs (B035, B051)."""
-    return optional(
-        choice(
-            keyword(
-                "proposal",
-                "proposals, the preferred one first",
-                repeat("proposals", argument("proposal", proposals, "proposal name"), MAXIMUM_PROPOSALS),
-            ),
-            keyword("sec-level", "a predefined set of proposals", _words("level", _LEVELS)),
-        )
-    )
-
-
-_GATEWAY = keyword(
-    "gateway",
-    "IKE gateway",
-    argument("gateway", types.GATEWAY, "gateway name"),
-    when_set(
-        choice(keyword("address", "address of the peer"), keyword("ip", "address of the peer", hidden=True)),
-        argument("address", HostType(), "address or domain name of the peer"),
-        optional(
-            choice(
-                flag("main", "Main mode", "mode", ExchangeMode.MAIN, printed="Main"),
-                flag("aggressive", "Aggressive mode", "mode", ExchangeMode.AGGRESSIVE, printed="Aggr"),
-            )
-        ),
-        any_order(
-            keyword("id", "IKE ID of the peer", argument("peer_id", _IDENTITY, "IKE ID")),
-            keyword("local-id", "own IKE ID", argument("local_id", _IDENTITY, "IKE ID")),
-            keyword(
-                "outgoing-interface",
-                "interface towards the peer",
-                argument("interface", types.INTERFACE, "interface name"),
-            ),
-            keyword("preshare", "preshared key", argument("preshare", TextType(128, quoted=True), "key")),
-        ),
-        security(types.P1_PROPOSAL),
-    ),
-    GATEWAY,
-)
-
 NODES = (
     keyword(
         "ike",
@@ -173,7 +125,8 @@ NODES = (
         choice(
             _P1,
             _P2,
-            _GATEWAY,
+            ike_gateway_words.GATEWAY_NODE,
+            *ike_more.NODES,
             keyword(
                 "respond-bad-spi",
                 "notify the sender of packets with an unknown SPI",

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from nsemu.cli.grammar import Arguments, Row, Setting
-from nsemu.cli.settings.checks import check_capacity, refuse_if_used, require, vrouter_of
+from nsemu.cli.settings.checks import check_capacity, not_emulated, refuse_if_used, require, vrouter_of
 from nsemu.config.device import DeviceConfig, default_mode
 from nsemu.config.editor import Editor
 from nsemu.config.errors import CapacityError, ConfigError, DuplicateError
@@ -83,18 +83,21 @@ def _routes(editor: Editor, name: str) -> Iterator[str]:
 # --- zone
 
 
-def _set_zone(editor: Editor, arguments: Arguments) -> None:
+def _set_zone(editor: Editor, arguments: Arguments) -> str | None:
     interface = _configurable(editor, arguments)
     zone = require(editor.zones, arguments["zone"], "zone")
     if interface.zone == zone.name:
-        return
+        return None
     _check_kind(interface, zone)
     _check_idle(editor, interface, zone.name)
     _put(editor, replace(interface, zone=zone.name, mode=default_mode(zone.name), manage=None, loopback_group=None))
+    return not_emulated("transparent mode") if zone.kind is ZoneKind.LAYER2 else None
 
 
 def _check_kind(interface: Interface, zone: Zone) -> None:
     allowed = {ZoneKind.NULL, ZoneKind.LAYER3}
+    if interface.kind is InterfaceKind.ETHERNET:
+        allowed.add(ZoneKind.LAYER2)
     if interface.kind is InterfaceKind.TUNNEL:
         allowed.add(ZoneKind.TUNNEL)
     if interface.kind is InterfaceKind.VLAN:

@@ -14,7 +14,7 @@ from nsemu.cli.grammar import (
     when_set,
     when_unset,
 )
-from nsemu.cli.settings import nat_words
+from nsemu.cli.settings import interface_more, nat_words
 from nsemu.cli.settings.address import MaskType
 from nsemu.cli.settings.interface import (
     INTERFACE_DESCRIPTION,
@@ -46,7 +46,11 @@ _IP = keyword(
     "ip",
     "IP address of the interface",
     choice(
-        when_set(argument("address", INTERFACE_ADDRESS, "address and mask", INTERFACE_IP)),
+        when_set(
+            argument(
+                "address", INTERFACE_ADDRESS, "address and mask", choice(INTERFACE_IP, interface_more.AFTER_ADDRESS)
+            )
+        ),
         when_set(argument("host", IP, "address", argument("mask", MaskType(), "netmask", INTERFACE_IP))),
         when_set(
             keyword(
@@ -56,7 +60,15 @@ _IP = keyword(
                 INTERFACE_UNNUMBERED,
             )
         ),
-        when_unset(optional(argument("address", INTERFACE_ADDRESS, "address and mask")), INTERFACE_IP),
+        when_unset(
+            choice(
+                INTERFACE_IP,
+                argument(
+                    "address", INTERFACE_ADDRESS, "address and mask", choice(INTERFACE_IP, interface_more.AFTER_ADDRESS)
+                ),
+            )
+        ),
+        *interface_more.IP_NODES,
         keyword("manageable", "the address can be used for management", INTERFACE_MANAGEABLE),
     ),
 )
@@ -97,6 +109,7 @@ NODES = (
                 keyword(
                     "mtu", "largest packet", when_set(argument("mtu", NumberType(800, 1500), "octets")), INTERFACE_MTU
                 ),
+                *interface_more.NODES,
                 keyword("phy", "physical link", keyword("link-down", "keep the link down", INTERFACE_LINK_DOWN)),
                 keyword(
                     "description",

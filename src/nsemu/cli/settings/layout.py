@@ -23,19 +23,24 @@ class Each:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Block:
-    """A context: the line that enters it, the items inside, `exit`."""
+    """A context: the line that enters it, the items inside, `exit`. Printed once for each of its `scopes`."""
 
     enter: Enter
     inside: Choice
     items: tuple[Item, ...]
+    scopes: Callable[[DeviceConfig, Arguments], Iterable[Arguments]] = lambda _config, scope: (scope,)
 
 
 Item = Setting | Each | Block
 
 
-def block(enter: Enter, *items: Item) -> Block:
-    """A context with these items inside."""
-    return Block(enter, Choice(enter.body.nodes), items)
+def block(
+    enter: Enter,
+    *items: Item,
+    scopes: Callable[[DeviceConfig, Arguments], Iterable[Arguments]] = lambda _config, scope: (scope,),
+) -> Block:
+    """A context with these items inside; `scopes` says for which arguments it exists."""
+    return Block(enter, Choice(enter.body.nodes), items, scopes)
 
 
 def write(config: DeviceConfig, tree: Node, items: Iterable[Item], scope: Arguments) -> Iterator[str]:
@@ -49,6 +54,7 @@ def write(config: DeviceConfig, tree: Node, items: Iterable[Item], scope: Argume
             for inner in item.scopes(config):
                 yield from write(config, tree, item.items, inner)
         else:
-            yield f"set {command_line(tree, item.enter, scope)}"
-            yield from write(config, item.inside, item.items, scope)
-            yield "exit"
+            for inner in item.scopes(config, scope):
+                yield f"set {command_line(tree, item.enter, inner)}"
+                yield from write(config, item.inside, item.items, inner)
+                yield "exit"

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from nsemu.cli.grammar import Arguments, Row, Setting
-from nsemu.cli.settings import policy_nat
+from nsemu.cli.settings import policy_more, policy_nat
 from nsemu.cli.settings.checks import check_capacity, policy_zone, require, require_address, require_service
 from nsemu.config.device import DeviceConfig
 from nsemu.config.editor import Editor
@@ -43,7 +43,8 @@ def _set_policy(editor: Editor, arguments: Arguments) -> str | None:
     editor.policies.put(policy.id, policy)
     if old is None or arguments.get("top") or before is not None:
         _place(editor, policy.zones, policy.id, lambda order: _index(order, arguments.get("top", False), before))
-    return None if given is not None else f"policy id = {policy.id}"
+    told = [] if given is not None else [f"policy id = {policy.id}"]
+    return "\n".join([*told, *policy_more.notes(policy)]) or None
 
 
 def _index(order: tuple[int, ...], top: bool, before: int | None) -> int:
@@ -81,6 +82,9 @@ def _read(editor: Editor, number: int, arguments: Arguments) -> Policy:
         source_nat=arguments.get("nat_src", False),
         dip_id=arguments.get("dip_id"),
         destination_nat=policy_nat.read_destination(arguments),
+        vpn_group=arguments.get("vpn_group"),
+        l2tp=arguments.get("l2tp"),
+        kept=policy_more.read(arguments),
     )
 
 
@@ -91,6 +95,7 @@ def _check_references(editor: Editor, policy: Policy) -> None:
     require_address(editor, policy.to_zone, policy.destinations[0])
     require_service(editor, policy.services[0])
     policy_nat.check(editor, policy)
+    policy_more.check(editor, policy)
     if policy.vpn is None:
         return
     vpn = require(editor.vpns, policy.vpn, "vpn")
@@ -145,6 +150,9 @@ def _policy_rows(config: DeviceConfig, scope: Arguments) -> Iterator[Row]:
         "action": policy.action,
         "vpn": policy.vpn,
         "pair": policy.pair,
+        "vpn_group": policy.vpn_group,
+        "l2tp": policy.l2tp,
+        **dict(policy.kept),
         "log": policy.log,
         "count": policy.count,
     }

@@ -20,7 +20,7 @@ from nsemu.cli.grammar import (
     when_set,
     when_unset,
 )
-from nsemu.cli.settings import policy
+from nsemu.cli.settings import policy, policy_more
 from nsemu.cli.types import FROM_ADDRESS, IP, POLICY_ID, SERVICE, TO_ADDRESS, VPN, ZONE
 from nsemu.config.editor import Editor
 from nsemu.config.nat import LAST_DIP_ID
@@ -61,7 +61,10 @@ def _body(source_gap: int) -> Node:
             keyword(
                 "tunnel",
                 "send it through a VPN tunnel",
-                keyword("vpn", "VPN", argument("vpn", VPN, "VPN name")),
+                choice(
+                    keyword("vpn", "VPN", argument("vpn", VPN, "VPN name"), *policy_more.AFTER_VPN),
+                    *policy_more.TUNNELS,
+                ),
                 optional(
                     keyword(
                         "pair-policy", "the policy of the other direction", argument("pair", POLICY_ID, "policy ID")
@@ -70,7 +73,7 @@ def _body(source_gap: int) -> Node:
                 binds=("action", PolicyAction.TUNNEL),
             ),
         ),
-        any_order(flag("log", "log its traffic"), flag("count", "count its traffic")),
+        any_order(*policy_more.OPTIONS),
         policy.POLICY,
     )
 
@@ -118,6 +121,7 @@ _INSIDE = (
     keyword("count", "count its traffic", policy.POLICY_COUNT),
     keyword("name", "name of the policy", when_set(argument("name", _NAME, "name")), policy.POLICY_NAME),
     keyword("disable", "do not use the policy", policy.POLICY_DISABLE),
+    *policy_more.INSIDE,
 )
 
 
@@ -153,6 +157,7 @@ NODES = (
                     when_set(ENTER_POLICY),
                     when_unset(policy.POLICY),
                     keyword("disable", "do not use the policy", policy.POLICY_DISABLE),
+                    *policy_more.ONE_LINE,
                     when_set(_LINE),
                 ),
             ),

@@ -20,14 +20,15 @@ from nsemu.cli.grammar import (
     when_set,
     when_unset,
 )
+from nsemu.cli.settings import vpn_more
 from nsemu.cli.settings.checks import check_capacity, refuse_if_used, require
-from nsemu.cli.settings.ike_words import security
+from nsemu.cli.settings.ike_gateway_words import security
 from nsemu.cli.settings.vpn_manual import MANUAL_NODE
 from nsemu.config.device import DeviceConfig
 from nsemu.config.editor import Editor
 from nsemu.config.errors import ConfigError, DuplicateError, NotFoundError
 from nsemu.config.interface import InterfaceKind
-from nsemu.config.references import users_of_vpn
+from nsemu.config.references import policies_of_vpn, users_of_vpn
 from nsemu.config.vpn import ProxyId, Vpn
 from nsemu.config.zone import ZoneKind
 
@@ -54,6 +55,7 @@ def _set_vpn(editor: Editor, arguments: Arguments) -> None:
             replay=arguments.get("replay", False),
             idle_time=arguments.get("idle_time", 0),
             manual=None,
+            transport=arguments.get("transport", False),
         ),
     )
 
@@ -72,7 +74,7 @@ def _vpn_rows(config: DeviceConfig, scope: Arguments) -> Iterator[Row]:
         "vpn": vpn.name,
         "gateway": vpn.gateway,
         "replay": vpn.replay,
-        "tunnel": True,
+        "transport": vpn.transport,
         "idle_time": vpn.idle_time,
         "proposals": vpn.proposals or None,
         "level": vpn.security_level,
@@ -99,7 +101,7 @@ def _bind_interface(editor: Editor, vpn: Vpn, name: str) -> None:
     if interface.kind is not InterfaceKind.TUNNEL:
         raise ConfigError(f"vpn {vpn.name} cannot be bound to interface {name} (a tunnel interface expected)")
     # A VPN is either route-based or policy-based (Vol. 5, "Route-Based and Policy-Based Tunnels").
-    refuse_if_used(f"vpn {vpn.name}", users_of_vpn(editor, vpn.name))
+    refuse_if_used(f"vpn {vpn.name}", policies_of_vpn(editor, vpn.name))
     editor.vpns.put(vpn.name, replace(vpn, bind_interface=name, bind_zone=None))
 
 
@@ -176,7 +178,7 @@ _OPTIONS = any_order(
         flag("replay", "refuse repeated packets"),
         flag("no-replay", "accept repeated packets", "replay", False),
     ),
-    flag("tunnel", "tunnel mode"),
+    choice(flag("tunnel", "tunnel mode", "transport", False), flag("transport", "transport mode")),
     keyword(
         "idletime",
         "minutes without traffic before the tunnel goes down, 0 for never",
@@ -205,6 +207,7 @@ NODES = (
                     )
                 ),
                 MANUAL_NODE,
+                *vpn_more.VPN_NODES,
                 keyword(
                     "bind",
                     "bind the tunnel",

@@ -23,6 +23,7 @@ from nsemu.cli.grammar import (
     when_set,
     when_unset,
 )
+from nsemu.cli.settings import routing_protocols
 from nsemu.cli.settings.checks import check_capacity, not_emulated, refuse_if_used, require, vrouter_of
 from nsemu.cli.types import INTERFACE, IP, PREFIX, VROUTER
 from nsemu.config.device import DeviceConfig
@@ -259,7 +260,7 @@ _INSIDE = (
 )
 ENTER_VROUTER = Enter(
     "vrouter",
-    Body(lambda known: str(known["vrouter"]), _INSIDE),
+    Body(lambda known: str(known["vrouter"]), (*_INSIDE, *routing_protocols.IN_CONTEXT)),
     _enter,
 )
 
@@ -287,7 +288,7 @@ NODES = (
                 "vrouter",
                 VROUTER,
                 "virtual router name",
-                choice(when_unset(VROUTER_OBJECT), when_set(ENTER_VROUTER), *_INSIDE),
+                choice(when_unset(VROUTER_OBJECT), when_set(ENTER_VROUTER), *_INSIDE, *routing_protocols.ONE_LINE),
             ),
         ),
     ),

@@ -18,6 +18,7 @@ from nsemu.cli.grammar import (
     when_set,
     when_unset,
 )
+from nsemu.cli.settings import interface_more
 from nsemu.cli.settings.checks import check_capacity, refuse_if_used, require
 from nsemu.cli.settings.screen import SCREEN_NODE
 from nsemu.cli.types import VROUTER, ZONE
@@ -185,6 +186,7 @@ NODES = (
                     keyword("block", "block traffic between interfaces of the zone", ZONE_BLOCK),
                     keyword("tcp-rst", "answer non-SYN packets without session with a reset", ZONE_TCP_RST),
                     SCREEN_NODE,
+                    *interface_more.ZONE_NODES,
                 ),
             ),
         ),

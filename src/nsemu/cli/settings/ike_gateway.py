@@ -1,0 +1,277 @@
+"""`set ike gateway …`: peers and how they are watched (Vol. 5, chapters 4, 5, 7). The words: `ike_gateway_words`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from nsemu.cli.grammar import Arguments, Row, Setting
+from nsemu.cli.settings.checks import check_capacity, not_emulated, refuse_if_used, require
+from nsemu.config.algorithms import AuthenticationMethod, ExchangeMode
+from nsemu.config.device import DeviceConfig
+from nsemu.config.editor import Editor
+from nsemu.config.errors import ConfigError, DuplicateError, NotFoundError
+from nsemu.config.ike import (
+    DeadPeerDetection,
+    Heartbeat,
+    Identity,
+    IdentityType,
+    IkeGateway,
+    NatTraversal,
+    PeerCertificate,
+    SecurityLevel,
+)
+from nsemu.config.interface import InterfaceKind
+from nsemu.config.predefined import PHASE1_SETS
+from nsemu.config.references import resolve_zone, users_of_gateway
+from nsemu.config.zone import ZoneKind
+
+# --- the gateway itself
+
+
+def _set_gateway(editor: Editor, arguments: Arguments) -> str | None:
+    name = arguments["gateway"]
+    old = editor.gateways.get(name)
+    if old is None:
+        check_capacity(editor.gateways, editor.platform.capacity.vpns, "IKE gateways")
+        # B314: the CLI turns NAT-Traversal on for a dialup gateway.
+        old = IkeGateway(name, None, "", nat_traversal=NatTraversal(enabled="dialup" in arguments))
+    gateway = replace(
+        old,
+        address=arguments.get("address"),
+        outgoing_interface=_outgoing(editor, arguments),
+        mode=arguments.get("mode", ExchangeMode.MAIN),
+        preshared_key=arguments.get("preshare", ""),
+        security_level=arguments.get("level"),
+        proposals=arguments.get("proposals", ()),
+        local_id=arguments.get("local_id"),
+        peer_id=arguments.get("dynamic_id", arguments.get("peer_id")),
+        dialup=arguments.get("dialup"),
+        seed_preshare=arguments.get("seed", ""),
+    )
+    if gateway.dialup is not None and gateway.dialup not in editor.users and gateway.dialup not in editor.user_groups:
+        raise NotFoundError(f"user or user group {gateway.dialup} does not exist")
+    _check_proposals(editor, gateway)
+    _check_identities(editor, gateway)
+    _check_common_proposals(editor, gateway)
+    editor.gateways.put(name, gateway)
+    return _note(editor, gateway)
+
+
+def _outgoing(editor: Editor, arguments: Arguments) -> str:
+    """An interface, or in transparent mode a layer 2 zone (E055)."""
+    if "interface" not in arguments:
+        raise ConfigError(
+            f"gateway {arguments['gateway']} has no outgoing interface (outgoing-interface NAME expected)"
+        )
+    name: str = arguments["interface"]
+    zone = resolve_zone(editor, name)
+    if name not in editor.interfaces and zone is not None and editor.zones[zone].kind is ZoneKind.LAYER2:
+        return zone.lower()
+    interface = require(editor.interfaces, name, "interface")
+    if interface.kind not in {InterfaceKind.ETHERNET, InterfaceKind.LOOPBACK}:
+        raise ConfigError(f"interface {interface.name} cannot be an outgoing interface (ethernet or loopback expected)")
+    return interface.name
+
+
+def _proposals(gateway: IkeGateway) -> tuple[str, ...]:
+    return gateway.proposals or PHASE1_SETS[gateway.security_level or SecurityLevel.STANDARD]
+
+
+def _check_proposals(editor: Editor, gateway: IkeGateway) -> None:
+    names = _proposals(gateway)
+    if len(set(names)) != len(names):
+        raise DuplicateError(f"gateway {gateway.name} names a proposal twice")
+    for name in names:
+        proposal = require(editor.p1_proposals, name, "p1-proposal")
+        keyed = gateway.preshared_key or gateway.seed_preshare
+        if proposal.method is AuthenticationMethod.PRESHARE and not keyed:
+            raise ConfigError(f"gateway {gateway.name} lacks a preshared key (preshare KEY expected)")
+    groups = {editor.p1_proposals[name].group for name in names}
+    # RFC 2409 §5: in Aggressive mode the group cannot be negotiated.
+    if gateway.mode is ExchangeMode.AGGRESSIVE and len(groups) > 1:
+        raise ConfigError(
+            f"gateway {gateway.name}: in Aggressive mode all proposals must have one Diffie-Hellman group"
+        )
+
+
+def _uses_key(editor: Editor, gateway: IkeGateway) -> bool:
+    return any(editor.p1_proposals[name].method is AuthenticationMethod.PRESHARE for name in _proposals(gateway))
+
+
+def _check_identities(editor: Editor, gateway: IkeGateway) -> None:
+    """What can identify the peer (B044, B045, B132, B135, B178)."""
+    dynamic = gateway.address is None and gateway.dialup is None
+    if dynamic and gateway.peer_id is not None and Identity.infer(gateway.peer_id).type is IdentityType.IPV4:
+        raise ConfigError(
+            f"gateway {gateway.name}: a dynamic peer cannot be known by an IP address "
+            "(an email address or a domain name expected)"
+        )
+    if not _uses_key(editor, gateway):
+        return
+    if gateway.address is None and gateway.mode is ExchangeMode.MAIN:
+        kind = "dynamic peer" if dynamic else "dialup user"
+        raise ConfigError(
+            f"gateway {gateway.name}: a {kind} with a preshared key cannot use Main mode (aggressive expected)"
+        )
+    for text in (gateway.local_id, gateway.peer_id):
+        if text is not None and Identity.infer(text).type is IdentityType.ASN1_DN:
+            raise ConfigError(f"gateway {gateway.name}: the IKE ID {text} needs a certificate, not a preshared key")
+
+
+def _check_common_proposals(editor: Editor, gateway: IkeGateway) -> None:
+    """B313: in Main mode the identity comes too late to choose proposals by it, so they must be the same.
+
+    A static peer counts once it may be behind NAT, that is, once NAT-Traversal is on for it.
+    """
+
+    def concerned(other: IkeGateway) -> bool:
+        natted = other.nat_traversal.enabled or other.address is None
+        return natted and other.mode is ExchangeMode.MAIN and other.outgoing_interface == gateway.outgoing_interface
+
+    if not concerned(gateway):
+        return
+    for other in editor.gateways.values():
+        if other.name != gateway.name and concerned(other) and _proposals(other) != _proposals(gateway):
+            raise ConfigError(
+                f"gateway {gateway.name}: phase 1 proposals differ from those of gateway {other.name}; with NAT-Traversal "
+                f"in Main mode all on {gateway.outgoing_interface} must have the same ones in the same order"
+            )
+
+
+def _note(editor: Editor, gateway: IkeGateway) -> str | None:
+    """What of the gateway has no function yet."""
+    methods = {editor.p1_proposals[name].method for name in _proposals(gateway)}
+    missing = (
+        ("a dialup gateway", gateway.dialup is not None),
+        ("authentication with certificates", methods != {AuthenticationMethod.PRESHARE}),
+        ("transparent mode", gateway.outgoing_interface not in editor.interfaces),
+    )
+    return next((not_emulated(what) for what, applies in missing if applies), None)
+
+
+def _unset_gateway(editor: Editor, arguments: Arguments) -> None:
+    gateway = require(editor.gateways, arguments["gateway"], "gateway")
+    refuse_if_used(f"gateway {gateway.name}", users_of_gateway(editor, gateway.name))
+    editor.gateways.remove(gateway.name)
+
+
+def _gateway_rows(config: DeviceConfig, scope: Arguments) -> Iterator[Row]:
+    gateway = config.gateways[scope["gateway"]]
+    dynamic = gateway.address is None and gateway.dialup is None
+    row: dict[str, Any] = {
+        "gateway": gateway.name,
+        "address": gateway.address,
+        "dialup": gateway.dialup,
+        "dynamic_id": gateway.peer_id if dynamic else None,
+        "mode": gateway.mode,
+        "peer_id": None if dynamic else gateway.peer_id,
+        "local_id": gateway.local_id,
+        "interface": gateway.outgoing_interface,
+        "preshare": gateway.preshared_key or None,
+        "seed": gateway.seed_preshare or None,
+        "proposals": gateway.proposals or None,
+        "level": gateway.security_level,
+    }
+    yield Row({name: value for name, value in row.items() if value is not None})
+
+
+# --- what a gateway has besides
+
+
+def _option(
+    name: str,
+    part: str,
+    field: str,
+    default: Any,
+    *,
+    works: bool = False,
+    check: Callable[[Editor, IkeGateway], None] | None = None,
+    shown: Callable[[IkeGateway], Any] = lambda _gateway: None,
+) -> Setting:
+    """A setting that is one field of a part of the gateway. A bool is a switch, anything else an argument.
+
+    Printed when it is not `default`; `shown` gives another default for some gateways.
+    """
+    what = "" if works else not_emulated(f"ike gateway {name}")
+
+    def put(editor: Editor, arguments: Arguments, value: Any) -> None:
+        gateway = require(editor.gateways, arguments["gateway"], "gateway")
+        changed = replace(gateway, **{part: replace(getattr(gateway, part), **{field: value})})
+        if check is not None and value != default:
+            check(editor, changed)
+        editor.gateways.put(gateway.name, changed)
+
+    def set_(editor: Editor, arguments: Arguments) -> str | None:
+        put(editor, arguments, arguments.get(field, True))
+        return what or None
+
+    def unset(editor: Editor, arguments: Arguments) -> None:
+        put(editor, arguments, False if isinstance(default, bool) else default)
+
+    def rows(config: DeviceConfig, scope: Arguments) -> Iterator[Row]:
+        gateway = config.gateways[scope["gateway"]]
+        value, usual = getattr(getattr(gateway, part), field), shown(gateway)
+        if value == (default if usual is None else usual):
+            return
+        yield Row(scope if isinstance(default, bool) else {**scope, field: value}, unset=value is False)
+
+    return Setting(f"ike gateway {name}", set_, unset, rows, without_effect=what)
+
+
+def _no_dpd(_editor: Editor, gateway: IkeGateway) -> None:
+    if gateway.dpd.interval:  # B355
+        raise ConfigError(f"gateway {gateway.name} has DPD and cannot have heartbeats too (set dpd interval 0 first)")
+
+
+def _no_heartbeat(_editor: Editor, gateway: IkeGateway) -> None:
+    if gateway.heartbeat.hello:  # B355
+        raise ConfigError(
+            f"gateway {gateway.name} has heartbeats and cannot have DPD too (unset heartbeat hello first)"
+        )
+
+
+def gateway_scopes(config: DeviceConfig) -> Iterator[Arguments]:
+    """One scope a gateway."""
+    return ({"gateway": name} for name in config.gateways)
+
+
+_CERT, _NAT, _BEAT, _DPD = PeerCertificate(), NatTraversal(), Heartbeat(), DeadPeerDetection()
+
+GATEWAY = Setting("ike gateway", _set_gateway, _unset_gateway, _gateway_rows, frozenset({"interface"}))
+CERT_AUTHORITY = _option("cert peer-ca", "certificate", "authority", _CERT.authority)
+CERT_FORM = _option("cert peer-cert-type", "certificate", "form", _CERT.form)
+NAT_TRAVERSAL = _option(
+    "nat-traversal",
+    "nat_traversal",
+    "enabled",
+    _NAT.enabled,
+    works=True,
+    check=_check_common_proposals,
+    shown=lambda gateway: gateway.dialup is not None,
+)
+UDP_CHECKSUM = _option("nat-traversal udp-checksum", "nat_traversal", "udp_checksum", _NAT.udp_checksum, works=True)
+KEEPALIVE = _option("nat-traversal keepalive-frequency", "nat_traversal", "keepalive", _NAT.keepalive, works=True)
+HELLO = _option("heartbeat hello", "heartbeat", "hello", _BEAT.hello, works=True, check=_no_dpd)
+THRESHOLD = _option("heartbeat threshold", "heartbeat", "threshold", _BEAT.threshold, works=True)
+RECONNECT = _option("heartbeat reconnect", "heartbeat", "reconnect", _BEAT.reconnect, works=True)
+DPD_INTERVAL = _option("dpd interval", "dpd", "interval", _DPD.interval, works=True, check=_no_heartbeat)
+DPD_RETRY = _option("dpd retry", "dpd", "retry", _DPD.retry, works=True)
+DPD_ALWAYS = _option("dpd always-send", "dpd", "always_send", _DPD.always_send, works=True)
+DPD_RECONNECT = _option("dpd reconnect", "dpd", "reconnect", _DPD.reconnect, works=True)
+OPTIONS = (
+    CERT_AUTHORITY,
+    CERT_FORM,
+    NAT_TRAVERSAL,
+    UDP_CHECKSUM,
+    KEEPALIVE,
+    HELLO,
+    THRESHOLD,
+    RECONNECT,
+    DPD_INTERVAL,
+    DPD_RETRY,
+    DPD_ALWAYS,
+    DPD_RECONNECT,
+)
+"""In the order of `get config`."""
