@@ -38,6 +38,8 @@ OWNERS = {
     "ruamel": ("lab/topology/",),
     "PIL": ("lab/drawing/",),
     "rich": ("app/",),
+    "asyncssh": ("app/consoles/",),
+    "netmiko": (),
     "random": ("sim/entropy.py",),
     "secrets": (),
     "time": ("sim/pacing.py", "app/"),

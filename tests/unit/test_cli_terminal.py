@@ -16,7 +16,8 @@ from nsemu.cli.grammar import Arguments, Command, keyword
 from nsemu.cli.grammar.nodes import Leave
 from nsemu.cli.interpreter import Shell
 from nsemu.cli.settings import SETTINGS
-from nsemu.cli.terminal import Terminal, common_start, last_word
+from nsemu.cli.terminal import Terminal
+from nsemu.cli.typed_shell import common_start, last_word
 from nsemu.sim.scheduler import SECOND, Scheduler
 from nsemu.sim.wait import Wait, satisfy
 from support.cli_console import Session

@@ -64,6 +64,11 @@ def port(text: str) -> int:
     return int(text)
 
 
+def base_port(text: str) -> int:
+    """An argparse type: the first of a row of ports, 0 for any."""
+    return 0 if text == "0" else port(text)
+
+
 def rate(text: str) -> float:
     """An argparse type: virtual seconds a wall second."""
     try:

@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from nsemu.app.problems import ANSWER_NO, Subparsers, rate, seed, usable
+from nsemu.app.problems import ANSWER_NO, Subparsers, Unusable, rate, seed, usable
+from nsemu.app.serve import add_listening
 from nsemu.app.starting import STATE_FOLDER, start_lab, state_folder
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ to the standard output, and a line that is not accepted is named on the standard
 error. Empty lines and lines that begin with # are skipped. `console NODE` sends
 the following lines to that console until `exit`. A question is answered by the
 next line if that is y or n, and else with its default.
+
+With --listen each device also gets a telnet and an SSH port, which the node
+table shows; they work as those of `nsemu serve`, at the rate of the lab shell.
 
 What a device saves is kept in the state folder and used at the next run: that
 of --state, or {STATE_FOLDER} beside the topology file.
@@ -53,6 +57,7 @@ def add_to(commands: Subparsers) -> None:
     )
     parser.add_argument("--state", metavar="DIR", type=Path, help="where devices keep what they save")
     parser.add_argument("--fresh", action="store_true", help="ignore what was saved: start-up configurations only")
+    add_listening(parser)
     parser.set_defaults(execute=execute)
 
 
@@ -61,6 +66,8 @@ def execute(options: argparse.Namespace) -> int:
     interactive = options.lines is None and sys.stdin.isatty() and sys.stdout.isatty()
     if interactive:
         return _at_terminal(options)
+    if options.listen is not None:
+        raise Unusable(["nsemu: run --listen needs a terminal and no -c; without one use nsemu serve"])
     session = _session(options, interactive=False)
     return _in_batch(options, session)
 
@@ -108,19 +115,47 @@ def _at_terminal(options: argparse.Namespace) -> int:
         session = _session(options, interactive=True)
     finally:
         print("\r\x1b[K", end="", flush=True)
+    import asyncio
+
+    try:
+        with usable():
+            asyncio.run(_converse(session, options, began))
+    finally:
+        with usable():
+            print("".join(session.close()), end="")
+    return 0
+
+
+async def _converse(session: Session, options: argparse.Namespace, began: int) -> None:
+    """The lab shell at the terminal, and the devices' ports if there shall be any."""
+    if options.listen is None:
+        await _shell_at_terminal(session, options, began)
+        return
+    import asyncio
+
+    from nsemu.app.consoles.hub import Hub
+    from nsemu.app.consoles.ports import listening
+
+    hub = Hub(session.lab, session.pacer)
+    keys = state_folder(options.state, options.topology) / session.lab.name
+    async with listening(hub, options.listen, options.base_port, keys) as ports:
+        session.consoles = {name: str(port) for name, port in ports.items()}
+        ticking = asyncio.create_task(hub.keep_time(always=False))
+        try:
+            await _shell_at_terminal(session, options, began)
+        finally:
+            ticking.cancel()
+
+
+async def _shell_at_terminal(session: Session, options: argparse.Namespace, began: int) -> None:
     from nsemu.app.lab_shell.pace import LabPace
     from nsemu.app.lab_shell.session import Refused
     from nsemu.app.lab_shell.view_commands import headline, node_table
     from nsemu.cli.terminal import Terminal
+    from nsemu.sim.pacing import wall_clock
 
     shell = _shell(options, session)
     print(headline(session) + "\n" + node_table(session))
     print(f"Ready after {(wall_clock() - began) / 1e9:.2f} s. Try: help", flush=True)
     session.pacer.anchor()
-    with usable():
-        try:
-            Terminal(shell, LabPace(session), refusals=(Refused,)).run()
-        finally:
-            texts = session.close()
-    print("".join(texts), end="")
-    return 0
+    await Terminal(shell, LabPace(session), refusals=(Refused,)).run_async()

@@ -29,6 +29,15 @@ class Question:
 MORE = Question("--- more ---", " ", " \r\nq")
 """The pager's question: a blank for a page, return for a line, `q` to stop."""
 
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A prompt that a line answers; a `secret` one is not echoed."""
+
+    text: str
+    secret: bool = False
+
+
 Item = str | Wait | Question
 
 Dialogue = Generator[Item, str | None, None]

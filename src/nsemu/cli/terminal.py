@@ -18,6 +18,7 @@ from prompt_toolkit.key_binding import KeyBindings, KeyPress, KeyPressEvent
 from prompt_toolkit.keys import Keys
 
 from nsemu.cli.dialogue import MORE, Dialogue, Question
+from nsemu.cli.typed_shell import TypedShell, completion, word_columns
 from nsemu.sim.scheduler import Scheduler
 from nsemu.sim.wait import Wait
 
@@ -28,26 +29,6 @@ if TYPE_CHECKING:
     from nsemu.sim.pacing import Pacer
 
 _ENTER = "\r"
-
-
-class TypedShell(Protocol):
-    """What a terminal needs of a shell."""
-
-    closed: bool
-    """Whether the user has left."""
-
-    @property
-    def prompt(self) -> str:
-        """What stands before the line."""
-
-    def execute(self, line: str) -> Dialogue:
-        """Run a line."""
-
-    def help(self, text: str) -> str:
-        """What `?` prints after `text`."""
-
-    def complete(self, text: str) -> list[str]:
-        """What the last word of `text` can become."""
 
 
 class Pace(Protocol):
@@ -115,6 +96,8 @@ class Terminal:
         try:
             while not self._shell.closed:
                 line = await self._read_line()
+                if ticking.done():
+                    ticking.result()  # an error of the lab is not to be lost: time would just stand still
                 if line is not None:
                     await self._play(line)
         finally:
@@ -248,39 +231,15 @@ class Terminal:
             buffer = event.current_buffer
             before = buffer.document.text_before_cursor
             found = self._shell.complete(before)
-            word = last_word(before)
-            longer = common_start(found)
-            if len(found) == 1 and not longer.endswith("/"):
-                longer += " "
-            if found and len(longer) > len(word):
-                buffer.delete_before_cursor(len(word))
+            longer = completion(before, found)
+            if longer is not None:
+                buffer.delete_before_cursor(len(before))
                 buffer.insert_text(longer)
             elif len(found) > 1:
-                self._show(f"{self._shell.prompt}{before}\n{self._columns(found)}")
+                words = word_columns(found, self._output.get_size().columns)
+                self._show(f"{self._shell.prompt}{before}\n{words}")
 
         return bindings
 
     def _show(self, text: str) -> None:
         run_in_terminal(lambda: self._write(text))
-
-    def _columns(self, words: list[str]) -> str:
-        width = max(map(len, words)) + 2
-        across = max(1, self._output.get_size().columns // width)
-        rows = (words[start : start + across] for start in range(0, len(words), across))
-        return "".join("".join(f"{word:<{width}}" for word in row).rstrip() + "\n" for row in rows)
-
-
-def last_word(text: str) -> str:
-    """The word that the cursor is at the end of; with its opening quote when it has one."""
-    if text.count('"') % 2:
-        return text[text.rindex('"') :]
-    return text[max(text.rfind(" "), text.rfind("\t")) + 1 :]
-
-
-def common_start(words: list[str]) -> str:
-    """What all words start with, as the first of them writes it."""
-    if not words:
-        return ""
-    columns = zip(*(word.lower() for word in words), strict=False)
-    length = next((index for index, letters in enumerate(columns) if len(set(letters)) > 1), min(map(len, words)))
-    return words[0][:length]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nsemu.wire.address import Prefix
+
 DEFAULT_ADMIN = "netscreen"
 DEFAULT_ADMIN_HASH = "nKVUM2rwMUzPcrkG5sWIHdCtqkAibn"
 """`config.password.password_hash` of the factory's name and password, netscreen and netscreen (screenos-cli §4.2)."""
@@ -23,13 +25,17 @@ class AdminUser:
 
 @dataclass(frozen=True, slots=True)
 class SystemSettings:
-    """Host name, clock and console. `timezone` in hours east of UTC; `console_timeout` in minutes, 0 for never."""
+    """Host name, clock and console. `timezone` in hours east of UTC; `console_timeout` in minutes, 0 for never.
+
+    `manager_ips` are the only hosts that may manage the device; none means all.
+    """
 
     hostname: str
     domain: str = ""
     timezone: int = 0
     console_page: int = 20
     console_timeout: int = 10
+    manager_ips: tuple[Prefix, ...] = ()
     admin_name: str = DEFAULT_ADMIN
     admin_password: str = DEFAULT_ADMIN_HASH
     default_permit_all: bool = False

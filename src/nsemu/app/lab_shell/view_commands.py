@@ -19,16 +19,14 @@ from nsemu.lab.topology.model import ScreenosSpec
 
 
 def node_table(session: Session) -> str:
-    """All nodes: name, kind, addresses, description."""
+    """All nodes: name, kind, addresses; and, where there is any to tell, consoles and description."""
     lab = session.lab
-    rows = [("NODE", "KIND", "ADDRESSES", "DESCRIPTION")]
+    rows = [("NODE", "KIND", "ADDRESSES", "CONSOLES", "DESCRIPTION")]
     for name, spec in lab.topology.nodes.items():
         addresses = ", ".join(f"{row.name} {row.address}" for row in interface_rows(lab, name) if has_own(row))
-        rows.append((name, _kind(session, name), addresses, spec.description))
-    if not any(row[3] for row in rows[1:]):
-        rows = [(*row[:3], "") for row in rows]
-        rows[0] = ("NODE", "KIND", "ADDRESSES", "")
-    return columns(rows)
+        rows.append((name, _kind(session, name), addresses, session.consoles.get(name, ""), spec.description))
+    kept = [index for index in range(5) if index < 3 or any(row[index] for row in rows[1:])]
+    return columns([[row[index] for index in kept] for row in rows])
 
 
 def _kind(session: Session, name: str) -> str:

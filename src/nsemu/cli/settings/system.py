@@ -19,7 +19,6 @@ from nsemu.cli.grammar import (
 )
 from nsemu.cli.grammar.types import ArgumentType
 from nsemu.cli.settings import clock
-from nsemu.cli.settings.checks import not_emulated
 from nsemu.config.device import DeviceConfig
 from nsemu.config.editor import Editor
 from nsemu.config.system import SystemSettings
@@ -58,10 +57,6 @@ def _system_setting(
     return Setting(field.replace("_", " "), put, reset, rows)
 
 
-def _timeout_note(minutes: int) -> str | None:
-    return not_emulated("the console time-out") if minutes else None
-
-
 def _constant(value: Any) -> Callable[[Editor | DeviceConfig], Any]:
     return lambda _config: value
 
@@ -74,7 +69,7 @@ HOSTNAME = _system_setting("hostname", lambda config: config.platform.name, alwa
 DOMAIN_NAME = _system_setting("domain", _constant(""))
 CLOCK_ZONE = _system_setting("timezone", _constant(_DEFAULTS.timezone), always=True)
 CONSOLE_PAGE = _system_setting("console_page", _constant(_DEFAULTS.console_page))
-CONSOLE_TIMEOUT = _system_setting("console_timeout", _constant(_DEFAULTS.console_timeout), note=_timeout_note)
+CONSOLE_TIMEOUT = _system_setting("console_timeout", _constant(_DEFAULTS.console_timeout))
 
 NODES = (
     keyword("hostname", "device hostname", _value("hostname", HOST_NAME, "hostname"), HOSTNAME),

@@ -11,9 +11,14 @@ WONT: Final = 252
 WILL: Final = 251
 SB: Final = 250
 SE: Final = 240
+BREAK: Final = 243
+INTERRUPT: Final = 244
 
 ECHO: Final = 1
 SUPPRESS_GO_AHEAD: Final = 3
+
+CTRL_C: Final = 3
+_LONGEST_COMMAND: Final = 4096
 
 
 def command(verb: int, option: int) -> bytes:
@@ -46,7 +51,10 @@ class TelnetDecoder:
         self.peer_enabled: set[int] = set()
 
     def feed(self, data: bytes) -> tuple[bytes, bytes]:
-        """Octets as received → (text, what to send in answer). An unfinished command waits for its rest."""
+        """Octets as received → (text, what to send in answer). An unfinished command waits for its rest.
+
+        Interrupt Process and Break come out as ctrl-C.
+        """
         self._pending += data
         stream, text, answers = self._pending, bytearray(), bytearray()
         at = 0
@@ -62,10 +70,14 @@ class TelnetDecoder:
                 break
             if stream[at + 1] == IAC:
                 text.append(IAC)
+            elif stream[at + 1] in {INTERRUPT, BREAK}:
+                text.append(CTRL_C)
             elif stream[at + 1] in {WILL, WONT, DO, DONT}:
                 answers += self._negotiate(stream[at + 1], stream[at + 2])
             at += size
         del stream[:at]
+        if len(stream) > _LONGEST_COMMAND:
+            stream.clear()  # a subnegotiation without end
         return bytes(text), bytes(answers)
 
     def _negotiate(self, verb: int, option: int) -> bytes:
