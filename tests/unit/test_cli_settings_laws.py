@@ -64,6 +64,7 @@ set policy id 2 from trust to untrust any any any deny
 RESTORED = {
     "hostname": ("set hostname fw9", "unset hostname"),
     "domain": ("set domain example.org", "unset domain"),
+    "dns host": ("set dns host dns2 9.9.9.9", "unset dns host dns2"),
     "timezone": ("set clock timezone -5", "unset clock timezone"),
     "console page": ("set console page 0", "unset console page"),
     "console timeout": ("set console timeout 0", "unset console timeout"),

@@ -39,6 +39,14 @@ class SystemSettings:
     admin_name: str = DEFAULT_ADMIN
     admin_password: str = DEFAULT_ADMIN_HASH
     default_permit_all: bool = False
+    dns1: int = 0
+    dns2: int = 0
+    dns3: int = 0
+
+    @property
+    def dns_servers(self) -> tuple[int, ...]:
+        """The DNS servers that are set, the first to ask first."""
+        return tuple(server for server in (self.dns1, self.dns2, self.dns3) if server)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from nsemu.config.device import DeviceConfig
+from nsemu.device.dns import DnsClient
 from nsemu.device.interfaces import InterfaceSet
 from nsemu.device.translation import compile_translation
 from nsemu.device.tunnels import TunnelPlan, gateway_parameters, manual_parameters, plan_tunnels, tunnel_parameters
@@ -26,9 +27,11 @@ class Compiler:
     `manual_keys` are all inbound SAs of that kind that there have been, for captures.
     """
 
-    def __init__(self, state: FlowState, interfaces: InterfaceSet) -> None:
+    def __init__(self, state: FlowState, interfaces: InterfaceSet, names: DnsClient) -> None:
         self._state = state
         self._interfaces = interfaces
+        self._names = names
+        self._names_seen = names.version
         self.plans: dict[int, TunnelPlan] = {}
         self.manual: dict[int, tuple[SaParameters, SaParameters]] = {}
         self.manual_keys: list[SaParameters] = []
@@ -50,14 +53,19 @@ class Compiler:
         compile_translation(state, config)
         self._tunnels(config)
         self._install_manual(now)
-        if old.policies is not config.policies or not state.generation or _policy_inputs_changed(old, config):
-            state.policies = compile_policies(config, state.policies if state.generation else None)
+        if old.policies is not config.policies or not state.generation or self._policy_inputs_changed(old):
+            known = state.policies if state.generation else None
+            state.policies = compile_policies(config, known, self._names.lookup)
+            self._names_seen = self._names.version
             state.services = state.policies.services
         self.refresh_routes(now)
         configure_screening(state)
         for interface in state.interfaces.values():
             if interface.name in old.interfaces and old.interfaces[interface.name].address != interface.config.address:
                 state.neighbors.forget(interface)
+
+    def _policy_inputs_changed(self, old: DeviceConfig) -> bool:
+        return self._names.version != self._names_seen or _policy_tables_changed(old, self._state.config)
 
     def refresh_routes(self, now: Instant) -> None:
         """Decide which interfaces are up and which routes are active; sessions are decided anew."""
@@ -72,7 +80,8 @@ class Compiler:
         gateways = {}
         for gateway in config.gateways.values():
             outgoing = self._state.interfaces.get(gateway.outgoing_interface)
-            parameters = gateway_parameters(config, gateway, outgoing.address if outgoing is not None else 0)
+            local = outgoing.address if outgoing is not None else 0
+            parameters = gateway_parameters(config, gateway, local, self._names.lookup)
             if parameters is not None and parameters.proposals:
                 gateways[gateway.name] = parameters
         tunnels = {
@@ -100,7 +109,7 @@ class Compiler:
     def _tunnels(self, config: DeviceConfig) -> None:
         state = self._state
         addresses = {name: interface.address for name, interface in state.interfaces.items()}
-        plans = {plan.key: plan for plan in plan_tunnels(config, addresses)}
+        plans = {plan.key: plan for plan in plan_tunnels(config, addresses, self._names.lookup)}
         existing = {plan.key: identifier for identifier, plan in self.plans.items()}
         for key, identifier in existing.items():
             if key not in plans or plans[key].settings.outgoing_interface not in state.interfaces:
@@ -177,7 +186,7 @@ class Compiler:
         return path
 
 
-def _policy_inputs_changed(old: DeviceConfig, new: DeviceConfig) -> bool:
+def _policy_tables_changed(old: DeviceConfig, new: DeviceConfig) -> bool:
     return any(
         getattr(old, table) is not getattr(new, table)
         for table in ("addresses", "address_groups", "interfaces", "services", "service_groups", "policy_order", "zones")

@@ -15,9 +15,11 @@ from nsemu.device.compile import Compiler
 from nsemu.device.debug_buffer import DebugBuffer
 from nsemu.device.debug_flow import render_flow
 from nsemu.device.debug_story import dialect_of
+from nsemu.device.dns import DnsClient
 from nsemu.device.idle import IdleWatch
 from nsemu.device.ike_glue import IkeGlue
 from nsemu.device.interfaces import InterfaceSet
+from nsemu.device.names import names_in_use
 from nsemu.device.traffic_log import TrafficLog
 from nsemu.device.tunnels import TunnelPlan
 from nsemu.flow.icmp_errors import report_silent_neighbor
@@ -85,7 +87,9 @@ class Device:
         self.state = FlowState(self.name, scheduler, config, self.database, self)
         self.state.unreachable = self._neighbor_unreachable
         self.state.screening = Screening(self._entropy.stream(f"{self.name}/{self.resets}/screen").octets(KEY_LENGTH))
-        self._compiler = Compiler(self.state, self.interfaces)
+        names = self._entropy.stream(f"{self.name}/{self.resets}/dns")
+        self.dns = DnsClient(self.state, names, self._names_changed)
+        self._compiler = Compiler(self.state, self.interfaces, self.dns)
         self.ike = self._make_ike()
         self._idle = IdleWatch(scheduler, self.database, lambda: self._compiler.plans, self.clear_tunnel)
         self.ike.listeners.append(self._idle.heard)
@@ -138,6 +142,7 @@ class Device:
             end_session()
         self.ike.stop()
         self._idle.stop()
+        self.dns.stop()
         self.state.stop()
         if self._sweeper is not None:
             self._sweeper.cancel()
@@ -179,6 +184,7 @@ class Device:
         self._compiler.refresh_routes(self.scheduler.now)
         if up:
             self.state.neighbors.announce(found)
+            self.dns.refresh()
 
     def originate(self, packet: Ipv4Packet, vrouter: str) -> bool:
         """Send a packet of the device's own, seen by `debug flow basic` as well; whether it left or waits for ARP."""
@@ -292,9 +298,14 @@ class Device:
         self._compiler.configure_ike(self.ike.engine, now)
         self.ike.pump()
         self._idle.refresh()
+        self.dns.configure(names_in_use(config), config.system.dns_servers, config.system.domain)
         for name, interface in self.interfaces.items.items():
             if interface.address != before.get(name, 0) and not interface.is_tunnel:
                 self.state.neighbors.announce(interface)
+
+    def _names_changed(self) -> None:
+        """A domain name in use has other addresses: gateways, tunnels and policies follow (B216)."""
+        self._apply(self.config)
 
     def _sweep(self) -> None:
         self.state.sweep()

@@ -7,7 +7,7 @@ one tunnel, whatever names it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from nsemu.config.address import PREDEFINED_ADDRESSES
@@ -25,6 +25,9 @@ from nsemu.ipsec.tunnel import NO_POLICY, TunnelSettings
 from nsemu.wire.address import AddressError, Prefix, parse_ipv4
 
 ANYWHERE = Prefix(0, 0)
+
+Lookup = Callable[[str], tuple[int, ...]]
+"""Domain name → its addresses, none while it is not resolved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ class TunnelPlan:
         return (self.vpn, self.selector)
 
 
-def plan_tunnels(config: DeviceConfig, addresses: dict[str, int]) -> list[TunnelPlan]:
+def plan_tunnels(config: DeviceConfig, addresses: dict[str, int], lookup: Lookup) -> list[TunnelPlan]:
     """The tunnels of a configuration, in the order of its VPNs. `addresses` are the interfaces' own."""
     by_vpn: dict[str, list[Policy]] = {}
     for policy in config.policies.values():
@@ -74,7 +77,7 @@ def plan_tunnels(config: DeviceConfig, addresses: dict[str, int]) -> list[Tunnel
             plans.append(_manual_plan(config, vpn, vpn.manual, addresses, by_vpn.get(vpn.name, [])))
             continue
         gateway = config.gateways.get(vpn.gateway)
-        peer = gateway_address(gateway) if gateway is not None else None
+        peer = gateway_address(gateway, lookup) if gateway is not None else None
         if gateway is None or peer is None or vpn.transport:
             continue
         proposals = phase2_proposals(config, vpn)
@@ -213,14 +216,14 @@ def _service_selector(config: DeviceConfig, names: tuple[str, ...]) -> tuple[int
     return (entry.protocol, entry.destination_low if single else 0)
 
 
-def gateway_address(gateway: IkeGateway) -> int | None:
-    """The peer's address, None when it is not a static one."""
+def gateway_address(gateway: IkeGateway, lookup: Lookup) -> int | None:
+    """The peer's address, the first of several that its name has (B217); None when it is not a static one."""
     if gateway.address is None:
         return None
     try:
         return parse_ipv4(gateway.address)
     except AddressError:
-        return None
+        return next(iter(lookup(gateway.address)), None)
 
 
 def phase1_proposals(config: DeviceConfig, gateway: IkeGateway) -> tuple[Phase1Proposal, ...]:
@@ -242,9 +245,11 @@ def phase2_proposals(config: DeviceConfig, vpn: Vpn) -> tuple[Phase2Proposal, ..
     return tuple(config.p2_proposals[name] for name in names if name in config.p2_proposals)
 
 
-def gateway_parameters(config: DeviceConfig, gateway: IkeGateway, local: int) -> GatewayParameters | None:
+def gateway_parameters(
+    config: DeviceConfig, gateway: IkeGateway, local: int, lookup: Lookup
+) -> GatewayParameters | None:
     """What the IKE engine is told of a gateway; None when it cannot be used yet."""
-    peer = gateway_address(gateway)
+    peer = gateway_address(gateway, lookup)
     if peer is None or not local:
         return None
     own, expected = (Identity.infer(text) if text else None for text in (gateway.local_id, gateway.peer_id))

@@ -6,6 +6,10 @@ from collections.abc import Callable, Mapping
 
 from nsemu.lab.external import ExternalError, ExternalInterface
 from nsemu.lab.host.host import Host
+from nsemu.lab.host.services.dhcp import DhcpPool
+from nsemu.lab.host.services.dns import DnsZone
+from nsemu.lab.host.services.registry import SERVICES
+from nsemu.lab.host.services.registry import ServiceSpec as HostService
 from nsemu.lab.link import Link, LinkProperties
 from nsemu.lab.port import Port
 from nsemu.lab.router import Router
@@ -107,10 +111,16 @@ def _host(network: Network, spec: NodeSpec) -> Node:
         network.entropy,
         spec.address,
         spec.gateway,
-        [f"{service.name}:{service.port}" for service in spec.services],
         routes={route.to: route.via for route in spec.routes},
     )
     host.store.users.update(spec.users)
+    for service in spec.services:
+        if service.zone is not None:
+            host.store.zone = DnsZone(dict(service.zone.records), service.zone.ttl)
+        pool = service.pool
+        if pool is not None:
+            host.store.pool = DhcpPool(pool.first, pool.last, pool.gateway, pool.dns, pool.domain, pool.lease)
+        host.start_service(HostService(SERVICES[service.name], service.port))
     return host
 
 

@@ -1,12 +1,13 @@
 """Commands that do something: `COMMANDS` at the top level, `UNDER_SET` after `set` and `unset`."""
 
-from nsemu.cli.action import clear, debug, ping, reset, save, trace_route
+from nsemu.cli.action import clear, debug, execute, ping, reset, save, trace_route
 from nsemu.cli.grammar.nodes import Node
 
 COMMANDS: tuple[Node, ...] = (
     clear.CLEAR,
     debug.DEBUG,
     debug.UNDEBUG,
+    execute.EXEC,
     ping.PING,
     reset.RESET,
     save.SAVE,

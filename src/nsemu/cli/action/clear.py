@@ -104,6 +104,11 @@ def _clear_cookie(context: Context, arguments: Arguments) -> str:
     return ""
 
 
+def _clear_dns(context: Context, _arguments: Arguments) -> str:
+    context.device.dns.clear()
+    return ""
+
+
 def _clear_event(context: Context, _arguments: Arguments) -> str:
     context.device.event_log.clear()
     return ""
@@ -126,6 +131,7 @@ CLEAR = keyword(
         keyword("arp", "clear ARP entries", Command(_clear_arp, privileged=True)),
         COUNTER,
         keyword("dbuf", "clear debug buffer", Command(_clear_buffer, privileged=True)),
+        keyword("dns", "forget DNS answers", Command(_clear_dns, privileged=True)),
         keyword("event", "clear event log", Command(_clear_event, privileged=True)),
         keyword(
             "ike-cookie",

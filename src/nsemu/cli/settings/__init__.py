@@ -4,6 +4,7 @@ from nsemu.cli.grammar.nodes import Choice, Node, choice, keyword
 from nsemu.cli.settings import (
     address,
     admin,
+    dns,
     flow,
     ike,
     ike_gateway,
@@ -42,6 +43,7 @@ SETTINGS: tuple[Node, ...] = (
     *nat_words.NODES,
     *address.NODES,
     *service.NODES,
+    *dns.NODES,
     keyword("group", "address and service groups", choice(address.GROUP_NODE, service.GROUP_NODE)),
     *flow.NODES,
     *pki.NODES,
@@ -99,6 +101,7 @@ LAYOUT: tuple[Item, ...] = (
     system.CONSOLE_PAGE,
     system.DOMAIN_NAME,
     system.HOSTNAME,
+    dns.DNS_SERVER,
     address.ADDRESS,
     Each(address.group_scopes, (address.ADDRESS_GROUP, address.ADDRESS_GROUP_MEMBER)),
     Each(service.service_group_scopes, (service.SERVICE_GROUP, service.SERVICE_GROUP_MEMBER)),

@@ -32,7 +32,7 @@ from nsemu.config.errors import ConfigError, DuplicateError, NotFoundError
 from nsemu.config.references import address_group_reaches, resolve_address, users_of_address
 from nsemu.wire.address import AddressError, Prefix, format_ipv4, mask_of, parse_mask
 
-FQDN_NOTE = "Note: {} is a domain name; without DNS it matches no packet."
+FQDN_NOTE = "Note: {} is a domain name; it matches no packet while no DNS server is set."
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def _set_address(editor: Editor, arguments: Arguments) -> str | None:
     fqdn = arguments.get("fqdn", "")
     record = Address(zone, name, _prefix(arguments), fqdn, arguments.get("comment", ""))
     editor.addresses.put((zone, name), record)
-    return FQDN_NOTE.format(fqdn) if fqdn else None
+    return FQDN_NOTE.format(fqdn) if fqdn and not editor.system.dns_servers else None
 
 
 def _prefix(arguments: Arguments) -> Prefix | None:

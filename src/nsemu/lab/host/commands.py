@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from nsemu.lab.arguments import CommandRefused, suggestion
-from nsemu.lab.host import client_commands, packet_commands
+from nsemu.lab.host import client_commands, name_commands, packet_commands
 from nsemu.lab.host.services.registry import SERVICES, ServiceError, ServiceSpec
 from nsemu.lab.host.store import FileError
 from nsemu.lab.host.tcp_states import Endpoint
@@ -81,11 +81,10 @@ def _services(host: Host, words: Sequence[str]) -> Progress:
     running = {service.spec.kind.name for service in host.services}
     for service in host.services:
         spec = service.spec
-        protocol = "tcp, udp" if spec.kind.udp else "tcp"
-        rows.append((spec.kind.name, protocol, str(spec.port), "running", " ".join(sorted(spec.options))))
+        rows.append((spec.kind.name, spec.protocols, str(spec.port), "running", " ".join(sorted(spec.options))))
     for kind in SERVICES.values():
         if kind.name not in running:
-            rows.append((kind.name, "tcp, udp" if kind.udp else "tcp", str(kind.port), "stopped", ""))
+            rows.append((kind.name, ServiceSpec(kind, kind.port).protocols, str(kind.port), "stopped", ""))
     return say(_table(rows))
 
 
@@ -182,6 +181,7 @@ HOST_COMMANDS: Final[dict[str, HostCommand]] = {
     "connections": HostCommand(_connections, "", "Show the TCP connections and open ports"),
     "files": HostCommand(_files, "[PATH]", "List a directory of the host, or show a file"),
     "mail": HostCommand(_mail, "[USER]", "Show the mail a user has received"),
+    **{name: HostCommand(*command) for name, command in name_commands.COMMANDS.items()},
     "user": HostCommand(_user, "[NAME password PASSWORD]", "List the users, or set one"),
     "help": HostCommand(_help, "[COMMAND]", "Show the commands"),
     "?": HostCommand(_help, "[COMMAND]", "The same as help"),

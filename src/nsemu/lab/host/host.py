@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from nsemu.lab.host.channel import Channel, Conversation
 from nsemu.lab.host.commands import run_host_command
 from nsemu.lab.host.probe import Probe, ProbeKind
+from nsemu.lab.host.services import dns
 from nsemu.lab.host.services.context import ServiceContext
+from nsemu.lab.host.services.dhcp import DhcpServer
 from nsemu.lab.host.services.registry import SERVICES, ServiceError, ServiceKind, ServiceSpec
 from nsemu.lab.host.store import HostStore
 from nsemu.lab.host.tcp_table import Listener, TcpTable
@@ -31,7 +33,7 @@ class RunningService:
     """A service that is started. `socket` is that of its UDP side, if it has one."""
 
     spec: ServiceSpec
-    listener: Listener
+    listener: Listener | None
     socket: UdpSocket | None
 
 
@@ -90,21 +92,46 @@ class Host:
         key = (spec.kind.name, spec.port)
         if key in self._running:
             raise ServiceError(f"service {spec.kind.name} runs already on port {spec.port}")
+        try:
+            listener = self._listen(spec)
+        except ValueError as error:
+            raise ServiceError(f"service {spec.kind.name}: {error}") from None
+        try:
+            socket = self._bind(spec) if spec.kind.udp else None
+        except ValueError as error:
+            if listener is not None:
+                self.tcp.stop_listening(listener)
+            raise ServiceError(f"service {spec.kind.name}: {error}") from None
+        self._running[key] = RunningService(spec, listener, socket)
+
+    def _listen(self, spec: ServiceSpec) -> Listener | None:
+        begin = spec.kind.make
+        if begin is None:
+            return None
         context = ServiceContext(self.name, self.store, self.tcp, self.scheduler.after, spec.options)
 
         def make(channel: Channel) -> Conversation:
-            return spec.kind.make(channel, context)
+            return begin(channel, context)
 
-        try:
-            listener = self.tcp.listen(spec.port, make)
-        except ValueError as error:
-            raise ServiceError(f"service {spec.kind.name}: {error}") from None
-        try:
-            socket = self._bind_echo(spec.port) if spec.kind.udp else None
-        except ValueError as error:
-            self.tcp.stop_listening(listener)
-            raise ServiceError(f"service {spec.kind.name}: {error}") from None
-        self._running[key] = RunningService(spec, listener, socket)
+        return self.tcp.listen(spec.port, make)
+
+    def _bind(self, spec: ServiceSpec) -> UdpSocket:
+        """The datagram side of a service. Raises ValueError."""
+        if spec.kind.name == "dns":
+            return self._bind_dns(spec.port)
+        if spec.kind.name == "dhcp":
+            return DhcpServer(self.stack, self.interface.prefixes[0], lambda: self.store.pool, spec.port).socket
+        return self._bind_echo(spec.port)
+
+    def _bind_dns(self, port: int) -> UdpSocket:
+        def respond(datagram: UdpReceived) -> None:
+            response = dns.answer(self.store.zone, datagram.payload)
+            if response is not None:
+                source = datagram.destination if self.stack.is_local(datagram.destination) else None
+                socket.send(datagram.source, datagram.source_port, response, source=source)
+
+        socket = self.stack.udp.bind(port, respond)
+        return socket
 
     def stop_service(self, kind: ServiceKind, port: int | None = None) -> None:
         """Close its ports (None: wherever it runs); connections go on. Raises ServiceError when it does not run."""
@@ -114,7 +141,8 @@ class Host:
             raise ServiceError(f"service {kind.name} does not run{where}")
         for key in keys:
             service = self._running.pop(key)
-            self.tcp.stop_listening(service.listener)
+            if service.listener is not None:
+                self.tcp.stop_listening(service.listener)
             if service.socket is not None:
                 service.socket.close()
 

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Final
 
+from nsemu.lab.host.services.dhcp import DhcpPool
+from nsemu.lab.host.services.dns import DnsZone
+
 DEFAULT_USER: Final = "guest"
 DEFAULT_PASSWORD: Final = "guest"
 ANONYMOUS: Final = frozenset({"anonymous", "ftp"})
@@ -94,11 +97,16 @@ class FileTree:
 
 @dataclass(slots=True)
 class HostStore:
-    """`users` maps a name to its password; `mail` maps a user to the messages, oldest first."""
+    """`users` maps a name to its password; `mail` maps a user to the messages, oldest first.
+
+    `zone` is what the DNS service answers, `pool` what the DHCP service hands out.
+    """
 
     files: FileTree = field(default_factory=FileTree)
     users: dict[str, str] = field(default_factory=lambda: {DEFAULT_USER: DEFAULT_PASSWORD})
     mail: dict[str, list[bytes]] = field(default_factory=dict)
+    zone: DnsZone = field(default_factory=DnsZone)
+    pool: DhcpPool | None = None
 
     def admits(self, user: str, password: str) -> bool:
         """Whether the password is the user's."""

@@ -27,6 +27,8 @@ SERVICE_PORTS: Final[Mapping[str, int]] = {
     "pop3": 110,
     "ident": 113,
     "echo": 7,
+    "dns": 53,
+    "dhcp": 67,
 }
 """The services a host can offer, with their well-known ports (IANA)."""
 
@@ -71,11 +73,33 @@ class RouteSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class ZoneSpec:
+    """What a DNS server answers: names with their addresses, in order; `ttl` in seconds."""
+
+    records: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    ttl: int = 60
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSpec:
+    """What a DHCP server hands out: addresses `first` to `last`; `lease` in seconds."""
+
+    first: int
+    last: int
+    gateway: int | None = None
+    dns: tuple[int, ...] = ()
+    domain: str = ""
+    lease: int = 86400
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceSpec:
-    """A server on a host; `name` is a key of SERVICE_PORTS."""
+    """A server on a host; `name` is a key of SERVICE_PORTS. `zone` belongs to dns, `pool` to dhcp."""
 
     name: str
     port: int
+    zone: ZoneSpec | None = None
+    pool: PoolSpec | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

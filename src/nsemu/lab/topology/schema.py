@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from nsemu.lab.topology import units, values
+from nsemu.lab.topology import services, units, values
 from nsemu.lab.topology.document import Element
 from nsemu.lab.topology.errors import Findings, quoted
 from nsemu.lab.topology.model import (
@@ -149,6 +149,8 @@ def _check_services(spec: HostSpec, path: str, findings: Findings) -> None:
         if service.port in taken:
             findings.error(where, quoted(service.name), reason=f"port {service.port} is taken by {taken[service.port]}")
         taken[service.port] = service.name
+        if service.pool is not None:
+            services.check_pool(service.pool, spec.address, where, findings)
 
 
 def _check_router(spec: RouterSpec, path: str, findings: Findings) -> None:
@@ -185,7 +187,7 @@ KINDS: Final[Mapping[str, KindSchema]] = {
             {
                 "address": Field("address", values.interface_address),
                 "gateway": Field("gateway", values.address),
-                "services": Field("services", values.list_of(values.service)),
+                "services": Field("services", values.list_of(services.service)),
                 "users": Field("users", values.map_of(values.text)),
                 **_ROUTES,
                 **_DESCRIPTION,

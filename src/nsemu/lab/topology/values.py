@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from nsemu.lab.topology.document import Element
 from nsemu.lab.topology.errors import Findings, quoted
-from nsemu.lab.topology.model import SERVICE_PORTS, RouteSpec, ServiceSpec
+from nsemu.lab.topology.model import RouteSpec
 from nsemu.wire.address import AddressError, Prefix, parse_ipv4
 
 T = TypeVar("T")
@@ -239,13 +239,9 @@ def route(element: Element, findings: Findings) -> RouteSpec | None:
     return None if to is None or via is None else RouteSpec(to, via)
 
 
-def service(element: Element, findings: Findings) -> ServiceSpec | None:
-    """`http`, or `{name: http, port: 8080}`."""
-    parts = {"name": element}
-    if isinstance(element.value, dict):
-        parts = known_keys(element, findings, ("name", "port")) or {}
-        if not require(parts, ("name",), element.path, findings):
-            return None
-    word = one_of(*SERVICE_PORTS)(parts["name"], findings)
-    port = whole_number(1, 65535)(parts["port"], findings) if "port" in parts else SERVICE_PORTS.get(word or "")
-    return None if word is None or port is None else ServiceSpec(word, port)
+def addresses(element: Element, findings: Findings) -> tuple[int, ...] | None:
+    """One IPv4 address, or a list of them."""
+    if isinstance(element.value, tuple):
+        return list_of(address)(element, findings)
+    found = address(element, findings)
+    return None if found is None else (found,)

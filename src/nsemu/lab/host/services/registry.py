@@ -8,7 +8,7 @@ from typing import Final
 
 from nsemu.lab.arguments import suggestion
 from nsemu.lab.host.channel import Channel, Conversation
-from nsemu.lab.host.services import echo, ftp, http, ident, pop3, smtp, telnet
+from nsemu.lab.host.services import dhcp, dns, echo, ftp, http, ident, pop3, smtp, telnet
 from nsemu.lab.host.services.context import ServiceContext
 
 
@@ -18,11 +18,13 @@ class ServiceError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ServiceKind:
-    """One kind. `udp` tells that it also echoes datagrams on its port; `options` are the words it understands."""
+    """One kind. `make` begins a TCP connection, None for a service over UDP alone. `udp` tells that it also takes
+    datagrams on its port; `options` are the words it understands.
+    """
 
     name: str
     port: int
-    make: Callable[[Channel, ServiceContext], Conversation]
+    make: Callable[[Channel, ServiceContext], Conversation] | None
     udp: bool = False
     options: frozenset[str] = frozenset()
 
@@ -37,6 +39,8 @@ SERVICES: Final = {
         ServiceKind("pop3", pop3.PORT, pop3.Pop3Service),
         ServiceKind("ident", ident.PORT, ident.IdentService),
         ServiceKind("echo", echo.PORT, echo.EchoService, udp=True),
+        ServiceKind("dns", dns.PORT, None, udp=True),
+        ServiceKind("dhcp", dhcp.PORT, None, udp=True),
     )
 }
 
@@ -48,6 +52,11 @@ class ServiceSpec:
     kind: ServiceKind
     port: int
     options: frozenset[str] = frozenset()
+
+    @property
+    def protocols(self) -> str:
+        """`tcp`, `udp` or `tcp, udp`."""
+        return ", ".join(("tcp",) * (self.kind.make is not None) + ("udp",) * self.kind.udp)
 
     @classmethod
     def parse(cls, text: str) -> ServiceSpec:
