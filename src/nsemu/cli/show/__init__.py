@@ -1,5 +1,6 @@
 """`get …`, one file a noun. `GET` is what may follow the word."""
 
+from nsemu.cli import unbuilt
 from nsemu.cli.grammar.nodes import Node
 from nsemu.cli.show import (
     address,
@@ -7,7 +8,6 @@ from nsemu.cli.show import (
     config,
     counter,
     debug,
-    dns,
     event,
     flow,
     group,
@@ -39,7 +39,6 @@ _NODES: tuple[Node, ...] = (
     counter.COUNTER,
     debug.DBUF,
     debug.DEBUG,
-    dns.DNS,
     system.DOMAIN,
     event.EVENT,
     debug.FFILTER,
@@ -59,4 +58,4 @@ _NODES: tuple[Node, ...] = (
     vpn.VPN_NODE,
     zone.ZONE_NODE,
 )
-GET: tuple[Node, ...] = (*_NODES, tech_support.tech_support(*_NODES))
+GET: tuple[Node, ...] = (*_NODES, *unbuilt.GET, tech_support.tech_support(*_NODES))

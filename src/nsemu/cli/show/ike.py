@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from nsemu.cli import unbuilt
 from nsemu.cli.context import Context
 from nsemu.cli.grammar import Arguments, Command, argument, choice, keyword
 from nsemu.cli.settings.checks import require
@@ -176,6 +177,7 @@ IKE = keyword(
     "show IKE info",
     choice(
         Command(_globals),
+        unbuilt.GET_IKE_CA,
         keyword("cookies", "show IKE cookies", Command(_cookies)),
         keyword(
             "gateway",
