@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+from nsemu.config.interface import InterfaceKind
 from nsemu.runtime.interface import RunInterface
 from nsemu.runtime.trace import PacketTrace
 from nsemu.sim.scheduler import SECOND, Instant, Scheduler
@@ -23,6 +24,8 @@ QUEUE_LIMIT: Final = 16
 
 _IPV4: Final = b"\x08\x00"
 _ARP: Final = b"\x08\x06"
+
+_ON_A_WIRE: Final = frozenset({InterfaceKind.ETHERNET, InterfaceKind.VLAN})
 
 Waiting = tuple[bytes, PacketTrace | None]
 
@@ -101,7 +104,7 @@ class NeighborTable:
 
     def announce(self, interface: RunInterface) -> None:
         """A gratuitous ARP for the interface's address."""
-        if interface.address and interface.carrier:
+        if interface.address and interface.carrier and interface.kind in _ON_A_WIRE:
             arp = ArpPacket(1, interface.mac, interface.address, ZERO_MAC, interface.address)
             self._send(interface, BROADCAST_MAC + interface.mac + _ARP + arp.build(), None)
 
