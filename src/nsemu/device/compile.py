@@ -126,8 +126,11 @@ class Compiler:
         tunnel = database.tunnels.get(identifier) if identifier is not None else None
         if tunnel is None:
             return database.add_tunnel(plan.settings)
-        if tunnel.settings != plan.settings:
-            database.change_tunnel(tunnel, plan.settings)
+        settings = plan.settings
+        if not settings.peer and tunnel.settings.gateway == settings.gateway:
+            settings = replace(settings, peer=tunnel.settings.peer)  # where the dynamic peer was seen last
+        if tunnel.settings != settings:
+            database.change_tunnel(tunnel, settings)
             for sa in tunnel.outbound_sas:
                 sa.set_df(plan.settings.df)
         return tunnel

@@ -113,6 +113,7 @@ class IkeGlue:
             self._log(line.type, Level.INFORMATION, line.text)
         if isinstance(event, Phase1Completed):
             self.phase1_keys.append((event.initiator_cookie, event.encryption_key))
+            self._learn(event)
         elif isinstance(event, Phase2InboundReady):
             self._install_inbound(event)
         elif isinstance(event, Phase2Completed):
@@ -129,6 +130,17 @@ class IkeGlue:
             return ""
         owner = self._state.local_addresses.get(event.destination.address)
         return owner.name if owner is not None else ""
+
+    def _learn(self, event: Phase1Completed) -> None:
+        """The tunnels of a dynamic peer lead to where it is now."""
+        for tunnel in self._state.database:
+            if tunnel.settings.gateway == event.gateway:
+                self._move(tunnel, event.peer)
+
+    def _move(self, tunnel: Tunnel, peer: int) -> None:
+        if tunnel.settings.peer != peer:
+            self._state.database.move_tunnel(tunnel, peer)
+            self._state.paths[tunnel.identifier].generation = -1
 
     def _install(self, event: Phase2Completed) -> None:
         self._install_inbound(event)
@@ -169,8 +181,8 @@ def _parameters(
     proposal = event.proposal
     return SaParameters(
         keys.spi,
-        tunnel.settings.local,
-        tunnel.settings.peer,
+        event.local.address,
+        event.remote.address,
         proposal.protocol,
         proposal.encryption,
         proposal.integrity,

@@ -78,6 +78,8 @@ def plan_tunnels(config: DeviceConfig, addresses: dict[str, int], lookup: Lookup
             continue
         gateway = config.gateways.get(vpn.gateway)
         peer = gateway_address(gateway, lookup) if gateway is not None else None
+        if gateway is not None and is_dynamic(gateway):
+            peer = 0  # until it has come
         if gateway is None or peer is None or vpn.transport:
             continue
         proposals = phase2_proposals(config, vpn)
@@ -216,6 +218,11 @@ def _service_selector(config: DeviceConfig, names: tuple[str, ...]) -> tuple[int
     return (entry.protocol, entry.destination_low if single else 0)
 
 
+def is_dynamic(gateway: IkeGateway) -> bool:
+    """Whether the peer is known by its IKE ID alone (B178, B199)."""
+    return gateway.address is None and gateway.dialup is None and gateway.peer_id is not None
+
+
 def gateway_address(gateway: IkeGateway, lookup: Lookup) -> int | None:
     """The peer's address, the first of several that its name has (B217); None when it is not a static one."""
     if gateway.address is None:
@@ -250,7 +257,7 @@ def gateway_parameters(
 ) -> GatewayParameters | None:
     """What the IKE engine is told of a gateway; None when it cannot be used yet."""
     peer = gateway_address(gateway, lookup)
-    if peer is None or not local:
+    if (peer is None and not is_dynamic(gateway)) or not local or gateway.dialup is not None:
         return None
     own, expected = (Identity.infer(text) if text else None for text in (gateway.local_id, gateway.peer_id))
     if any(identity is not None and identity.type is IdentityType.ASN1_DN for identity in (own, expected)):
@@ -265,6 +272,8 @@ def gateway_parameters(
         own,
         expected,
         config.ike.initial_contact,
+        gateway.nat_traversal.enabled,
+        gateway.nat_traversal.keepalive,
     )
 
 

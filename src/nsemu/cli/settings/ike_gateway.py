@@ -135,8 +135,8 @@ def _check_common_proposals(editor: Editor, gateway: IkeGateway) -> None:
     for other in editor.gateways.values():
         if other.name != gateway.name and concerned(other) and _proposals(other) != _proposals(gateway):
             raise ConfigError(
-                f"gateway {gateway.name}: phase 1 proposals differ from those of gateway {other.name}; with NAT-Traversal "
-                f"in Main mode all on {gateway.outgoing_interface} must have the same ones in the same order"
+                f"gateway {gateway.name}: phase 1 proposals differ from those of gateway {other.name}; with "
+                f"NAT-Traversal in Main mode all on {gateway.outgoing_interface} must have the same in the same order"
             )
 
 

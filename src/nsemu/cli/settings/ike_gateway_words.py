@@ -68,14 +68,13 @@ _PEER = choice(
     keyword("dynamic", "a peer whose address changes", argument("dynamic_id", _IDENTITY, "IKE ID of the peer")),
     keyword("dialup", "a user or a user group", argument("dialup", _DIALUP, "user or user group")),
 )
-_MODE = optional(
-    choice(
-        flag("main", "Main mode", "mode", ExchangeMode.MAIN, printed="Main"),
-        flag("aggressive", "Aggressive mode", "mode", ExchangeMode.AGGRESSIVE, printed="Aggr"),
-    )
+_MODE = choice(
+    flag("main", "Main mode", "mode", ExchangeMode.MAIN, printed="Main"),
+    flag("aggressive", "Aggressive mode", "mode", ExchangeMode.AGGRESSIVE, printed="Aggr"),
 )
 _WORDS = any_order(
     keyword("id", "IKE ID of the peer", argument("peer_id", _IDENTITY, "IKE ID")),
+    _MODE,
     keyword("local-id", "own IKE ID", argument("local_id", _IDENTITY, "IKE ID")),
     choice(
         keyword(
@@ -171,7 +170,7 @@ GATEWAY_NODE = keyword(
         types.GATEWAY,
         "gateway name",
         choice(
-            when_set(_PEER, _MODE, _WORDS, security(types.P1_PROPOSAL), ike_gateway.GATEWAY),
+            when_set(_PEER, _WORDS, security(types.P1_PROPOSAL), ike_gateway.GATEWAY),
             when_unset(ike_gateway.GATEWAY),
             _CERT,
             _TRAVERSAL,
