@@ -8,7 +8,14 @@ from nsemu.config.device import DeviceConfig
 from nsemu.device.dns import DnsClient
 from nsemu.device.interfaces import InterfaceSet
 from nsemu.device.translation import compile_translation
-from nsemu.device.tunnels import TunnelPlan, gateway_parameters, manual_parameters, plan_tunnels, tunnel_parameters
+from nsemu.device.tunnels import (
+    TunnelPlan,
+    gateway_parameters,
+    manual_parameters,
+    nat_variants,
+    plan_tunnels,
+    tunnel_parameters,
+)
 from nsemu.flow.screening import configure as configure_screening
 from nsemu.flow.state import FlowState
 from nsemu.flow.tunnels import TunnelPath
@@ -95,6 +102,7 @@ class Compiler:
             engine.settings,
             respond_bad_spi=config.ike.respond_bad_spi,
             soft_lifetime_buffer=config.ike.soft_lifetime_buffer,
+            nat_variants=nat_variants(config.platform.release),
         )
         engine.configure(gateways, tunnels, now)
 
@@ -192,5 +200,13 @@ class Compiler:
 def _policy_tables_changed(old: DeviceConfig, new: DeviceConfig) -> bool:
     return any(
         getattr(old, table) is not getattr(new, table)
-        for table in ("addresses", "address_groups", "interfaces", "services", "service_groups", "policy_order", "zones")
+        for table in (
+            "addresses",
+            "address_groups",
+            "interfaces",
+            "services",
+            "service_groups",
+            "policy_order",
+            "zones",
+        )
     ) or (old.system.default_permit_all != new.system.default_permit_all)

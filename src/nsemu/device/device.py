@@ -25,14 +25,14 @@ from nsemu.device.tunnels import TunnelPlan
 from nsemu.flow.icmp_errors import report_silent_neighbor
 from nsemu.flow.neighbors import Neighbor
 from nsemu.flow.originate import originate
-from nsemu.flow.packet import Packet
+from nsemu.flow.packet import ESP, IPSEC, Packet
 from nsemu.flow.pipeline import receive
 from nsemu.flow.session import TICK, Session
 from nsemu.flow.state import FlowState
 from nsemu.flow.steps import Dropped
 from nsemu.flow.tunnels import TunnelPath
 from nsemu.ike.engine import IkeEngine
-from nsemu.ike.parameters import EngineSettings
+from nsemu.ike.parameters import Endpoint, EngineSettings, Ends
 from nsemu.ipsec.database import SaDatabase
 from nsemu.ipsec.sa import SaParameters
 from nsemu.runtime.drop import DropReason
@@ -227,11 +227,11 @@ class Device:
             26,
             Level.ALERT,
             f"IPSec tunnel on interface {packet.ingress.name} with tunnel ID 0x{tunnels[0].identifier:x} received a "
-            f"packet with a bad SPI. {ends}/{len(packet.data)}, {_IPSEC_NAMES[packet.protocol]}, "
+            f"packet with a bad SPI. {ends}/{len(packet.data)}, {_IPSEC_NAMES[_protocol(packet)]}, "
             f"SPI 0x{spi:x}, SEQ 0x{sequence:x}.",
         )
         engine, now = self.ike.engine, self.scheduler.now
-        told = engine.report_bad_spi(packet.destination, packet.source, packet.protocol, spi, now)
+        told = engine.report_bad_spi(packet.destination, packet.source, _protocol(packet), spi, now)
         idle = self.database.inactive_tunnel_of(packet.source)
         if idle is not None and self.state.paths[idle.identifier].negotiable:
             engine.acquire(idle.identifier, now)
@@ -247,8 +247,14 @@ class Device:
             42,
             Level.CRITICAL,
             f"Replay packet detected on IPSec tunnel on {packet.ingress.name} with tunnel ID 0x{path.identifier:x}! "
-            f"{ends}/{len(packet.data)}, {_IPSEC_NAMES[packet.protocol]}, SPI 0x{spi:x}, SEQ 0x{sequence:x}.",
+            f"{ends}/{len(packet.data)}, {_IPSEC_NAMES[_protocol(packet)]}, SPI 0x{spi:x}, SEQ 0x{sequence:x}.",
         )
+
+    def peer_moved(self, packet: Packet, path: TunnelPath) -> None:
+        """The peer behind NAT now has another address or port: IKE and its tunnels follow."""
+        ends = Ends(Endpoint(packet.source, packet.source_port), Endpoint(packet.destination, packet.destination_port))
+        self.ike.engine.peer_moved(path.identifier, ends, self.scheduler.now)
+        self.ike.pump()
 
     def soft_lifetime(self, path: TunnelPath) -> None:
         """An SA has nearly used up its kilobytes or sequence numbers."""
@@ -337,6 +343,11 @@ class Device:
         for hop in trace.hops[first:]:
             if hop.node == self.name:
                 self.debug.write(render_flow(hop, self.booted_at, dialect))
+
+
+def _protocol(packet: Packet) -> int:
+    """ESP or AH, also when it came in UDP."""
+    return packet.protocol if packet.protocol in IPSEC else ESP
 
 
 def _no_arp(neighbor: Neighbor) -> Dropped:

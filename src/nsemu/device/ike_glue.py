@@ -11,6 +11,7 @@ from nsemu.ike.events import (
     Event,
     LifetimeShortened,
     PacketRejected,
+    PeerMoved,
     Phase1Completed,
     Phase2Completed,
     Phase2InboundReady,
@@ -18,8 +19,9 @@ from nsemu.ike.events import (
     SaRemoved,
 )
 from nsemu.ike.log import log_lines
-from nsemu.ike.parameters import ISAKMP_PORT, Datagram, Endpoint
-from nsemu.ipsec.sa import SaParameters
+from nsemu.ike.parameters import ISAKMP_PORT, NAT_PORT, Datagram, Endpoint, NatVariant
+from nsemu.ipsec.esp_udp import EspUdpOutbound
+from nsemu.ipsec.sa import SaParameters, UdpPorts
 from nsemu.ipsec.tunnel import Tunnel
 from nsemu.runtime.event_log import Level
 from nsemu.runtime.trace import PacketTrace
@@ -44,7 +46,7 @@ class IkeGlue:
         self.phase1_keys: list[tuple[bytes, bytes]] = []
         self.key_rows: list[SaParameters] = []
         self.listeners: list[Callable[[Event], None]] = []
-        state.udp_handlers[ISAKMP_PORT] = self.receive
+        state.udp_handlers[ISAKMP_PORT] = state.udp_handlers[NAT_PORT] = self.receive
 
     def receive(
         self, payload: bytes, source: tuple[int, int], destination: tuple[int, int], trace: PacketTrace | None
@@ -120,6 +122,8 @@ class IkeGlue:
             self._install(event)
         elif isinstance(event, SaRemoved):
             self._remove(event)
+        elif isinstance(event, PeerMoved):
+            self._follow(event)
         elif isinstance(event, LifetimeShortened):
             self._shorten(event)
         for listener in self.listeners:
@@ -131,23 +135,32 @@ class IkeGlue:
         owner = self._state.local_addresses.get(event.destination.address)
         return owner.name if owner is not None else ""
 
-    def _learn(self, event: Phase1Completed) -> None:
+    def _learn(self, event: Phase1Completed | PeerMoved) -> None:
         """The tunnels of a dynamic peer lead to where it is now."""
-        for tunnel in self._state.database:
-            if tunnel.settings.gateway == event.gateway:
-                self._move(tunnel, event.peer)
+        gateway = self._state.config.gateways.get(event.gateway)
+        for tunnel in self._tunnels_of(event.gateway) if gateway is not None and gateway.address is None else []:
+            if tunnel.settings.peer != event.peer:
+                self._state.database.move_tunnel(tunnel, event.peer)
+                self._state.paths[tunnel.identifier].generation = -1
 
-    def _move(self, tunnel: Tunnel, peer: int) -> None:
-        if tunnel.settings.peer != peer:
-            self._state.database.move_tunnel(tunnel, peer)
-            self._state.paths[tunnel.identifier].generation = -1
+    def _follow(self, event: PeerMoved) -> None:
+        self._learn(event)
+        for tunnel in self._tunnels_of(event.gateway):
+            tunnel.port = event.remote.port
+            for sa in tunnel.outbound_sas:
+                if isinstance(sa, EspUdpOutbound):
+                    sa.move(*event.remote)
+
+    def _tunnels_of(self, gateway: str) -> list[Tunnel]:
+        return [tunnel for tunnel in self._state.database if tunnel.settings.gateway == gateway]
 
     def _install(self, event: Phase2Completed) -> None:
         self._install_inbound(event)
         tunnel = self._state.database.tunnels.get(event.tunnel_id)
         if tunnel is None:
             return
-        outbound = _parameters(event, event.outbound, tunnel, self._state.paths[event.tunnel_id].replay)
+        outbound = self._parameters(event, event.outbound, tunnel)
+        tunnel.port = event.remote.port
         self._state.database.install_outbound(tunnel, outbound, self._scheduler.now, current=event.current)
 
     def _install_inbound(self, event: Phase2InboundReady | Phase2Completed) -> None:
@@ -155,9 +168,34 @@ class IkeGlue:
         tunnel = self._state.database.tunnels.get(event.tunnel_id)
         if tunnel is None or any(sa.spi == event.inbound.spi for sa in tunnel.inbound_sas):
             return
-        inbound = _parameters(event, event.inbound, tunnel, self._state.paths[event.tunnel_id].replay)
+        inbound = self._parameters(event, event.inbound, tunnel)
         self._state.database.install_inbound(tunnel, inbound, self._scheduler.now)
         self.key_rows.append(inbound)
+
+    def _parameters(self, event: Phase2InboundReady | Phase2Completed, keys: SaKeys, tunnel: Tunnel) -> SaParameters:
+        proposal = event.proposal
+        return SaParameters(
+            keys.spi,
+            event.local.address,
+            event.remote.address,
+            proposal.protocol,
+            proposal.encryption,
+            proposal.integrity,
+            keys.encryption_key,
+            keys.integrity_key,
+            self._state.paths[event.tunnel_id].replay,
+            event.lifetime,
+            event.lifesize,
+            df=tunnel.settings.df,
+            udp=self._ports(event),
+        )
+
+    def _ports(self, event: Phase2InboundReady | Phase2Completed) -> UdpPorts | None:
+        if event.nat is None:
+            return None
+        gateway = self._state.config.gateways.get(event.gateway)
+        checksum = gateway is None or gateway.nat_traversal.udp_checksum
+        return UdpPorts(event.local.port, event.remote.port, event.nat is NatVariant.DRAFT_00, checksum)
 
     def _remove(self, event: SaRemoved) -> None:
         tunnel = self._state.database.tunnels.get(event.tunnel_id)
@@ -173,23 +211,3 @@ class IkeGlue:
         for sa in [*tunnel.inbound_sas, *tunnel.outbound_sas] if tunnel is not None else []:
             if event.lifetime:
                 sa.expires_at = sa.installed_at + event.lifetime * SECOND
-
-
-def _parameters(
-    event: Phase2InboundReady | Phase2Completed, keys: SaKeys, tunnel: Tunnel, replay: bool
-) -> SaParameters:
-    proposal = event.proposal
-    return SaParameters(
-        keys.spi,
-        event.local.address,
-        event.remote.address,
-        proposal.protocol,
-        proposal.encryption,
-        proposal.integrity,
-        keys.encryption_key,
-        keys.integrity_key,
-        replay,
-        event.lifetime,
-        event.lifesize,
-        df=tunnel.settings.df,
-    )

@@ -18,7 +18,7 @@ from nsemu.config.policy import Policy, PolicyAction
 from nsemu.config.predefined import PHASE1_SETS, PHASE2_SETS
 from nsemu.config.service import ANY_SERVICE
 from nsemu.config.vpn import ManualKey, ManualKeys, ProxyId, Vpn
-from nsemu.ike.parameters import GatewayParameters, TunnelParameters
+from nsemu.ike.parameters import GatewayParameters, NatVariant, TunnelParameters
 from nsemu.ipsec.manual import ENCRYPTION_PURPOSE, INTEGRITY_PURPOSE, key_from_password
 from nsemu.ipsec.sa import DfBit, SaParameters
 from nsemu.ipsec.tunnel import NO_POLICY, TunnelSettings
@@ -275,6 +275,12 @@ def gateway_parameters(
         gateway.nat_traversal.enabled,
         gateway.nat_traversal.keepalive,
     )
+
+
+def nat_variants(release: str) -> tuple[NatVariant, ...]:
+    """What a release of ScreenOS offers: the book's knows the drafts (B300); the later one gets the RFC as well."""
+    drafts = (NatVariant.DRAFT_00, NatVariant.DRAFT_02)
+    return (*drafts, NatVariant.RFC_3947) if release.startswith("6") else drafts
 
 
 def tunnel_parameters(identifier: int, plan: TunnelPlan) -> TunnelParameters:

@@ -22,14 +22,14 @@ _FAILURES = {
 }
 
 
-def decapsulate(state: FlowState, packet: Packet) -> Packet | None:
+def decapsulate(state: FlowState, packet: Packet, in_udp: int = 0) -> Packet | None:
     """The packet inside an ESP or AH packet, as if it had come in on its tunnel interface (B162, B168).
 
-    None when it was dropped.
+    `in_udp` is where ESP begins in a UDP packet, 0 for a packet of IPsec's own protocols. None when it was dropped.
     """
-    offset = packet.header_length
+    offset = in_udp or packet.header_length
     data = packet.data
-    if packet.protocol == ESP:
+    if in_udp or packet.protocol == ESP:
         start, table = offset, state.database.esp
     else:  # RFC 4302 §2: next header, length and a reserved half come first.
         start, table = offset + 4, state.database.ah
@@ -54,7 +54,21 @@ def decapsulate(state: FlowState, packet: Packet) -> Packet | None:
         if inner is IpsecFailure.REPLAY:
             state.upcalls.replayed(packet, path, spi, sequence)
         return None
+    if in_udp:
+        _note_sender(state, packet, path, entry, start)
     return _opened(state, packet, path, entry, inner)
+
+
+def _note_sender(state: FlowState, packet: Packet, path: TunnelPath, entry: InboundEntry, start: int) -> None:
+    """Tell the device when the newest authentic packet came from elsewhere: the mapping of a NAT device has changed."""
+    sequence = _SPI_AND_SEQUENCE.unpack_from(packet.data, start)[1]
+    outbound = entry.tunnel.outbound
+    if sequence <= entry.sa.newest or outbound is None or outbound.parameters.udp is None:
+        return
+    entry.sa.newest = sequence
+    parameters = outbound.parameters
+    if packet.source != parameters.peer or packet.source_port != outbound.parameters.udp.peer:
+        state.upcalls.peer_moved(packet, path)
 
 
 def _opened(state: FlowState, packet: Packet, path: TunnelPath, entry: InboundEntry, inner: bytes) -> Packet:

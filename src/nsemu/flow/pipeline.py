@@ -15,7 +15,7 @@ from nsemu.flow.fragments import reassemble
 from nsemu.flow.icmp_errors import related_wing, send_unreachable, translate_error
 from nsemu.flow.install import install
 from nsemu.flow.local import deliver, send_reset
-from nsemu.flow.packet import IPSEC, TCP, Packet
+from nsemu.flow.packet import IPSEC, TCP, UDP, Packet
 from nsemu.flow.screening import (
     Outcome,
     examine,
@@ -32,6 +32,7 @@ from nsemu.flow.stages.order import ADMISSION_STAGES, FIRST_PACKET_STAGES
 from nsemu.flow.state import FlowState
 from nsemu.flow.steps import NoSession, PacketReceived, SanityPassed, SelfCheck, SessionFound
 from nsemu.flow.tcp_splice import Handshake
+from nsemu.ipsec.esp_udp import esp_offset
 from nsemu.runtime.drop import DropReason
 from nsemu.runtime.interface import RunInterface
 from nsemu.runtime.trace import PacketTrace
@@ -204,8 +205,9 @@ def _first_packet(state: FlowState, packet: Packet) -> None:
     if owner is not None and not state.mappings.claims(packet.destination, packet.protocol, packet.destination_port):
         if trace is not None:
             trace.add(SelfCheck(packet.ingress.name, for_self=True))
-        if packet.protocol in IPSEC:
-            inner = decapsulate(state, packet)
+        in_udp = esp_offset(packet.data, packet.header_length, packet.destination_port) if packet.protocol == UDP else 0
+        if in_udp or packet.protocol in IPSEC:
+            inner = decapsulate(state, packet, in_udp)
             if inner is not None:
                 process(state, inner)
             return

@@ -61,6 +61,9 @@ class Upcalls(Protocol):
     def replayed(self, packet: Packet, path: TunnelPath, spi: int, sequence: int) -> None:
         """A packet failed the anti-replay check."""
 
+    def peer_moved(self, packet: Packet, path: TunnelPath) -> None:
+        """An authentic packet came in UDP from another address or port than we send to."""
+
     def soft_lifetime(self, path: TunnelPath) -> None:
         """The SA has used up nearly all of its kilobytes."""
 

@@ -16,7 +16,7 @@ from typing import Final
 
 from nsemu.ike import debug, informational, pairs, phase1, phase2, responding
 from nsemu.ike.context import NON_ESP_MARKER, Counters, IkeContext
-from nsemu.ike.events import BadSpiNotified, Event, Removal
+from nsemu.ike.events import BadSpiNotified, Event, PeerMoved, Removal
 from nsemu.ike.exchange import Held, Phase1Sa, State
 from nsemu.ike.identification import identity_key
 from nsemu.ike.notify import send_delete_phase1, send_informational, send_unprotected_bad_spi
@@ -244,6 +244,21 @@ class IkeEngine:
         """
         self._set_time(now)
         phase2.negotiate(self._context, self._context.tunnels[tunnel_id])
+
+    def peer_moved(self, tunnel_id: int, ends: Ends, now: Instant) -> None:
+        """An authentic ESP packet of this tunnel came from elsewhere. A peer behind NAT is followed, another is not.
+
+        Raises KeyError for a tunnel that was not configured.
+        """
+        context = self._context
+        self._set_time(now)
+        gateway = context.tunnels[tunnel_id].gateway
+        if gateway.natted:
+            for sa in gateway.phase1s:
+                sa.local, sa.peer = ends.destination, ends.source
+            gateway.learned = ends.source
+            name = gateway.parameters.name
+            context.events.append(PeerMoved(name, ends.source.address, ends.destination, ends.source))
 
     def report_bad_spi(self, local: int, peer: int, protocol: int, spi: int, now: Instant) -> bool:
         """A packet came for an SPI that is not known: tell the peer, at most `respond_bad_spi` times a second (B158).

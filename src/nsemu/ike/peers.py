@@ -38,6 +38,7 @@ class Gateway:
         "keepalive",
         "learned",
         "local_id",
+        "natted",
         "negotiating",
         "offer",
         "offered",
@@ -65,6 +66,8 @@ class Gateway:
         self.learned: Endpoint | None = None
         """Where the peer was at its last Phase 1."""
         self.keepalive: Timer | None = None
+        self.natted = False
+        """Whether the last Phase 1 found the peer behind NAT."""
         self.bad_spi_second = -1
         self.bad_spi_count = 0
 

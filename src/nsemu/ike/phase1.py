@@ -187,6 +187,7 @@ def _establish(context: IkeContext, sa: Phase1Sa) -> None:
     gateway.contacted = True
     _leave_old_address(context, sa)
     gateway.learned = sa.peer
+    gateway.natted = sa.nat is not None and sa.nat.remote
     gateway.phase1s.append(sa)
     keepalive.start(context, sa)
 

@@ -13,6 +13,7 @@ from itertools import count
 from nsemu.config.algorithms import IpsecProtocol
 from nsemu.ipsec.ah import AhInbound, AhOutbound
 from nsemu.ipsec.esp import EspInbound, EspOutbound
+from nsemu.ipsec.esp_udp import EspUdpOutbound
 from nsemu.ipsec.sa import MINIMUM_SPI, InboundSa, Octets, OutboundSa, SaError, SaParameters
 from nsemu.ipsec.tunnel import Tunnel, TunnelSettings
 from nsemu.sim.entropy import Stream
@@ -150,7 +151,8 @@ class SaDatabase:
         self, tunnel: Tunnel, parameters: SaParameters, now: Instant, *, current: bool = True
     ) -> OutboundSa:
         """Make an SA that the tunnel sends through from now on, or, when not `current`, once that one is gone."""
-        sa: OutboundSa = _OUTBOUND[parameters.protocol](parameters, self._stream, now)
+        kind = _OUTBOUND[parameters.protocol] if parameters.udp is None else EspUdpOutbound
+        sa: OutboundSa = kind(parameters, self._stream, now)
         tunnel.install_outbound(sa, current=current)
         self._watch(sa, tunnel)
         return sa

@@ -44,6 +44,8 @@ def esp_row(parameters: SaParameters, *, outbound: bool) -> str | None:
         return None
     ends = (parameters.local, parameters.peer) if outbound else (parameters.peer, parameters.local)
     source, destination = map(format_ipv4, ends)
+    if parameters.udp is not None:
+        source = destination = "*"  # NAT changes them on the way
     fields = (
         "IPv4",
         source,

@@ -83,11 +83,21 @@ def transform_label(protocol: IpsecProtocol, encryption: Encryption, integrity: 
 
 
 @dataclass(frozen=True, slots=True)
+class UdpPorts:
+    """How ESP is carried in UDP: ports of both ends, the marker of draft 00, and whether checksums are sent (B309)."""
+
+    local: int
+    peer: int
+    marker: bool = False
+    checksum: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class SaParameters:
     """What two peers agreed on for one direction. Raises SaError when it makes no SA.
 
     `local` and `peer` are the addresses of the tunnel's two ends, the same for both directions. Keys are octets of
-    exactly the algorithm's size. `lifetime_seconds` and `lifesize_kilobytes`: 0 for no limit.
+    exactly the algorithm's size. `lifetime_seconds` and `lifesize_kilobytes`: 0 for no limit. `udp` is for NAT.
     """
 
     spi: int
@@ -103,6 +113,7 @@ class SaParameters:
     lifesize_kilobytes: int = 0
     mode: SaMode = SaMode.TUNNEL
     df: DfBit = DfBit.CLEAR
+    udp: UdpPorts | None = None
 
     def __post_init__(self) -> None:
         if not MINIMUM_SPI <= self.spi <= 0xFFFFFFFF:
@@ -226,12 +237,14 @@ class OutboundSa(SecurityAssociation):
 class InboundSa(SecurityAssociation):
     """An SA that takes the protection off. `window` is None when replay protection is off (B059)."""
 
-    __slots__ = ("packets", "replay_failures", "window")
+    __slots__ = ("newest", "packets", "replay_failures", "window")
 
     def __init__(self, parameters: SaParameters, now: Instant) -> None:
         super().__init__(parameters, now)
         self.packets = 0
         self.replay_failures = 0
+        self.newest = 0
+        """The highest sequence number that came in UDP: only a newer packet can tell that the peer has moved."""
         self.window = ReplayWindow() if parameters.replay else None
 
     def open(self, datagram: Octets, offset: int = 20) -> bytes | IpsecFailure:
