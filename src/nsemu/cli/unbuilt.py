@@ -132,7 +132,7 @@ EXEC: Final[tuple[Node, ...]] = (EXEC_PKI, EXEC_IKE)
 """After `exec`."""
 DELETE = keyword(
     "delete",
-    "delete persistent objects",
+    "delete persistent info in flash",
     keyword(
         "pki",
         "certificates",

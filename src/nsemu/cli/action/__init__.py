@@ -1,5 +1,6 @@
 """Commands that do something: `COMMANDS` at the top level, `UNDER_SET` after `set` and `unset`."""
 
+from nsemu.cli import unbuilt
 from nsemu.cli.action import clear, debug, execute, ping, reset, save, trace_route
 from nsemu.cli.grammar.nodes import Node
 
@@ -7,6 +8,7 @@ COMMANDS: tuple[Node, ...] = (
     clear.CLEAR,
     debug.DEBUG,
     debug.UNDEBUG,
+    unbuilt.DELETE,
     execute.EXEC,
     ping.PING,
     reset.RESET,

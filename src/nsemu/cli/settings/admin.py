@@ -19,6 +19,7 @@ from nsemu.cli.grammar import (
     optional,
     when_set,
 )
+from nsemu.cli.settings import admin_more
 from nsemu.cli.settings.checks import check_capacity, require
 from nsemu.config.device import DeviceConfig
 from nsemu.config.editor import Editor
@@ -133,6 +134,7 @@ NODES = (
                 ),
                 ADMIN_USER,
             ),
+            *admin_more.ADMIN_NODES,
         ),
     ),
 )

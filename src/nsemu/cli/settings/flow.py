@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from nsemu.cli.grammar import Arguments, NumberType, Row, Setting, argument, choice, keyword, optional, when_set
+from nsemu.cli.settings import system_more
 from nsemu.cli.settings.checks import not_emulated
 from nsemu.config.device import DeviceConfig
 from nsemu.config.editor import Editor
@@ -109,6 +110,7 @@ NODES = (
             ),
             keyword("tcp-syn-check", "a session starts with SYN", SYN_CHECK),
             keyword("tcp-syn-check-in-tunnel", "the same for traffic out of tunnels", SYN_CHECK_IN_TUNNEL),
+            *system_more.FLOW_NODES,
         ),
     ),
 )

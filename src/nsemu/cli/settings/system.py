@@ -18,7 +18,7 @@ from nsemu.cli.grammar import (
     when_set,
 )
 from nsemu.cli.grammar.types import ArgumentType
-from nsemu.cli.settings import clock
+from nsemu.cli.settings import clock, management, system_more
 from nsemu.config.device import DeviceConfig
 from nsemu.config.editor import Editor
 from nsemu.config.system import SystemSettings
@@ -79,6 +79,7 @@ NODES = (
         "set clock",
         choice(
             keyword("timezone", "hours east of UTC", _value("timezone", TIME_ZONE, "hours east of UTC"), CLOCK_ZONE),
+            *management.CLOCK_NODES,
             clock.NODE,
         ),
     ),
@@ -98,6 +99,7 @@ NODES = (
                 _value("console_timeout", NumberType(0, 9999), "minutes, 0 for never"),
                 CONSOLE_TIMEOUT,
             ),
+            *system_more.CONSOLE_NODES,
         ),
     ),
 )

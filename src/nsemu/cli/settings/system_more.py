@@ -1,0 +1,239 @@
+"""Other words of real configurations, kept without effect: flow, ALGs, logs, ARP, console."""
+
+from __future__ import annotations
+
+from nsemu.cli.grammar import (
+    Node,
+    Row,
+    TextType,
+    argument,
+    choice,
+    flag,
+    keyword,
+    optional,
+    sequence,
+    when_set,
+)
+from nsemu.cli.settings.kept import Shelf, ip, number, text, words
+from nsemu.cli.types import INTERFACE
+
+_INTERFACE = argument("interface", INTERFACE, "interface name")
+_MINUTES = number("minutes", 0, 999, "minutes")
+_SECONDS = number("seconds", 0, 2**31 - 1, "seconds")
+_PORT = number("port", 1, 65535, "port")
+_MAILBOX = text("mailbox", "mailbox", 128)
+FLOW = Shelf("flow")
+_MSS = number("mss", 64, 1460, "octets")
+FLOW_NODES: tuple[Node, ...] = (
+    FLOW.line("tcp-syn-bit-check", "check the SYN bit alone", default=Row({}, unset=True)),
+    keyword(
+        "reverse-route",
+        "route of answers",
+        choice(
+            keyword(
+                "clear-text",
+                "in the clear",
+                when_set(words("mode", {"always": "look it up, drop without", "prefer": "look it up"})),
+                FLOW.setting("flow reverse-route clear-text", default=Row({"mode": "prefer"})),
+            ),
+            keyword(
+                "tunnel",
+                "in tunnels",
+                when_set(words("mode", {"always": "look it up, drop without", "prefer": "look it up"})),
+                FLOW.setting("flow reverse-route tunnel", default=Row({"mode": "always"})),
+            ),
+        ),
+    ),
+    FLOW.line("path-mtu", "path MTU discovery"),
+    FLOW.line("allow-dns-reply", "DNS answers without a question"),
+    FLOW.line("icmp-ur-msg-filter", "ICMP unreachable messages"),
+    FLOW.line("icmp-ur-session-close", "ICMP unreachable ends sessions"),
+    FLOW.line("initial-timeout", "seconds for a handshake", number("seconds", 20, 300, "seconds")),
+    FLOW.line("tcp-rst-invalid-session", "a reset ends a session at once"),
+    FLOW.line("gre-in-tcp-mss", "TCP MSS in GRE, incoming", optional(_MSS)),
+    FLOW.line("gre-out-tcp-mss", "TCP MSS in GRE, outgoing", optional(_MSS)),
+    FLOW.line("vpn-tcp-mss", "TCP MSS of bidirectional VPNs", optional(_MSS)),
+    FLOW.line("max-frag-pkt-size", "largest fragment", number("size", 1024, 1500, "octets")),
+    FLOW.line("mac-flooding", "flood frames of unknown destination"),
+    FLOW.line("mac-cache-mgt", "keep MAC addresses of management sessions"),
+    FLOW.line("hub-n-spoke-mip", "MIP through hub and spoke"),
+    FLOW.line("force-ip-reassembly", "reassemble all fragments"),
+    FLOW.line("check", "check", keyword("tcp-rst-sequence", "sequence numbers of resets")),
+    FLOW.line(
+        "multicast",
+        "multicast",
+        words("what", {"idp": "intrusion detection", "install-hw-session": "sessions in hardware"}),
+    ),
+    keyword(
+        "aging",
+        "aging when the table is full",
+        choice(
+            FLOW.line(
+                "early-ageout",
+                "seconds earlier",
+                number("count", 2, 10, "steps of 10 seconds"),
+                name="aging early-ageout",
+            ),
+            FLOW.line("high-watermark", "begins at", number("percent", 1, 100, "percent"), name="aging high-watermark"),
+            FLOW.line("low-watermark", "ends at", number("percent", 1, 100, "percent"), name="aging low-watermark"),
+        ),
+    ),
+)
+ALG = Shelf("alg")
+_ALGS = (
+    "appleichat",
+    "dns",
+    "h323",
+    "h245",
+    "mgcp",
+    "msrpc",
+    "pptp",
+    "real",
+    "rsh",
+    "rtsp",
+    "sccp",
+    "sctp",
+    "sip",
+    "sql",
+    "sunrpc",
+    "xing",
+)
+
+
+def _alg(name: str) -> Node:
+    switch = ALG.setting(f"alg {name} enable", default=Row({}))
+    more: tuple[Node, ...] = ()
+    if name == "appleichat":
+        more = (
+            keyword(
+                "re-assembly",
+                "reassembly",
+                ALG.line("enable", "reassemble", name="appleichat re-assembly enable", default=Row({}, unset=True)),
+            ),
+        )
+    return keyword(name, f"{name} ALG", choice(keyword("enable", "use it", switch), switch, *more))
+
+
+LOG, ALARM, SHAPING, ARP = Shelf("log"), Shelf("alarm"), Shelf("traffic-shaping"), Shelf("arp")
+VSYS, CONSOLE = Shelf("vsys"), Shelf("console")
+CONSOLE_NODES: tuple[Node, ...] = (
+    CONSOLE.line("disable", "no console"),
+    CONSOLE.line("dbuf", "debug output to the buffer"),
+    keyword("aux", "second console", CONSOLE.line("disable", "no second console", name="aux disable")),
+)
+NODES: tuple[Node, ...] = (
+    keyword("alg", "application layer gateways", choice(*(_alg(name) for name in _ALGS))),
+    keyword(
+        "log",
+        "logs",
+        choice(
+            LOG.line(
+                "module",
+                "a module",
+                key=(
+                    keyword("system", "system"),
+                    keyword(
+                        "level",
+                        "level",
+                        words(
+                            "level",
+                            {
+                                word: word
+                                for word in (
+                                    "emergency",
+                                    "alert",
+                                    "critical",
+                                    "error",
+                                    "warning",
+                                    "notification",
+                                    "information",
+                                    "debugging",
+                                )
+                            },
+                        ),
+                    ),
+                    keyword(
+                        "destination",
+                        "where",
+                        words(
+                            "destination",
+                            {
+                                word: word
+                                for word in (
+                                    "console",
+                                    "email",
+                                    "internal",
+                                    "nsm",
+                                    "onesecure",
+                                    "snmp",
+                                    "syslog",
+                                    "usb",
+                                    "webtrends",
+                                    "pcmcia",
+                                )
+                            },
+                        ),
+                    ),
+                ),
+            ),
+            LOG.line("audit-loss-mitigation", "stop when the log is full"),
+            LOG.line("cli", "log commands", flag("enable", "log them", "enable")),
+            LOG.line("exclude-id", "event IDs", key=(number("id", 0, 2**31 - 1, "ID"),)),
+        ),
+    ),
+    keyword(
+        "alarm",
+        "alarms",
+        choice(
+            keyword(
+                "threshold",
+                "thresholds",
+                choice(
+                    ALARM.line("cpu", "processor", number("percent", 1, 100, "percent"), name="threshold cpu"),
+                    ALARM.line("memory", "memory", number("percent", 1, 100, "percent"), name="threshold memory"),
+                    keyword(
+                        "session",
+                        "sessions",
+                        choice(
+                            sequence(
+                                keyword("percent", "percent"),
+                                when_set(number("percent", 1, 100, "percent")),
+                                ALARM.setting("alarm threshold session percent"),
+                            ),
+                            sequence(
+                                keyword("count", "number"),
+                                when_set(number("count", 1, 2**31 - 1, "sessions")),
+                                ALARM.setting("alarm threshold session count"),
+                            ),
+                        ),
+                    ),
+                ),
+            ),
+            ALARM.line("event", "events", words("what", {"dst-ip": "destination", "time": "time"})),
+        ),
+    ),
+    keyword(
+        "traffic-shaping",
+        "traffic shaping",
+        choice(
+            SHAPING.line("mode", "when", words("mode", {"auto": "as policies ask", "on": "always", "off": "never"})),
+            SHAPING.line("ip_precedence", "classes", *(number(f"class{index}", 0, 7, "class") for index in range(8))),
+        ),
+    ),
+    keyword(
+        "arp",
+        "ARP",
+        choice(
+            ARP.line("always-on-dest", "ask for every packet"),
+            ARP.line("age", "seconds for which entries are kept", _SECONDS),
+            ARP.line("nat-dst", "answer for translated destinations"),
+            sequence(
+                ip("address"),
+                argument("mac", TextType(17, "[0-9A-Fa-f:.-]+", "MAC address"), "MAC address"),
+                _INTERFACE,
+                ARP.setting("arp", ("address", "mac", "interface"), uses={"interface": "interface"}),
+            ),
+        ),
+    ),
+    keyword("vsys", "virtual system", text("vsys", "name", 31), VSYS.setting("vsys", ("vsys",))),
+)
