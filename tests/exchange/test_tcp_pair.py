@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nsemu.lab.host.tcp_states import TcpEvent, TcpFailure, TcpSettings, TcpState
+from nsemu.runtime.tcp.states import TcpEvent, TcpFailure, TcpSettings, TcpState
 from nsemu.sim.scheduler import MILLISECOND, SECOND
 from nsemu.wire.tcp import ACK, FIN, RST, SYN
 from support.tcp_pair import Pair

@@ -11,9 +11,9 @@ from nsemu.lab.host.commands import HOST_COMMANDS
 from nsemu.lab.host.host import Host
 from nsemu.lab.host.probe import ProbeKind
 from nsemu.lab.host.store import MEBIBYTE, pattern_octets
-from nsemu.lab.ip_stack import SendResult
 from nsemu.lab.link import LinkProperties
 from nsemu.lab.ping import PingOptions
+from nsemu.runtime.ip import SendResult
 from nsemu.runtime.trace import PacketTrace
 from nsemu.sim.entropy import Entropy
 from nsemu.sim.scheduler import MILLISECOND, SECOND, Scheduler

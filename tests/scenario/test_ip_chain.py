@@ -9,11 +9,12 @@ import pytest
 from scapy.layers.inet import ICMP, IP, UDP
 from scapy.layers.l2 import ARP, Ether
 
-from nsemu.lab.icmp_layer import EchoReply, IcmpError
+from nsemu.lab.icmp_layer import EchoReply
 from nsemu.lab.ip_interface import IpInterface
-from nsemu.lab.ip_stack import IpStack, SendResult
+from nsemu.lab.ip_stack import IpStack
 from nsemu.lab.link import LinkProperties
 from nsemu.lab.udp_layer import PortInUse, UdpReceived
+from nsemu.runtime.ip import IcmpError, SendResult
 from nsemu.runtime.trace import Delivered, Lost, Note, PacketTrace
 from nsemu.sim.scheduler import MILLISECOND, SECOND
 from nsemu.wire import icmp

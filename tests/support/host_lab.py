@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from nsemu.lab.host.channel import Channel, Conversation
 from nsemu.lab.host.host import Host
 from nsemu.lab.host.services.context import ServiceContext
 from nsemu.lab.host.services.registry import SERVICES
-from nsemu.lab.host.tcp_states import Endpoint
 from nsemu.lab.link import Link, LinkProperties, Seen
 from nsemu.lab.port import Port
+from nsemu.runtime.tcp.channel import Channel, Conversation
+from nsemu.runtime.tcp.states import Endpoint
 from nsemu.sim.entropy import Entropy
 from nsemu.sim.scheduler import MILLISECOND, SECOND, Instant, Scheduler
 from nsemu.sim.wait import run_to_end

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from nsemu.lab.host.tcp_connection import TcpConnection
-from nsemu.lab.host.tcp_states import Endpoint, TcpEvent, TcpSettings, TcpState
+from nsemu.runtime.tcp.connection import TcpConnection
+from nsemu.runtime.tcp.states import Endpoint, TcpEvent, TcpSettings, TcpState
 from nsemu.sim.scheduler import MILLISECOND, Scheduler, Timer
 from nsemu.wire.address import parse_ipv4
 from nsemu.wire.tcp import TcpSegment

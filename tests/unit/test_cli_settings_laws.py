@@ -71,6 +71,7 @@ RESTORED = {
     "admin name": ("set admin name carol", "unset admin name"),
     "admin password": ("set admin password s3cret", "unset admin password"),
     "admin user": ("set admin user bob password x privilege all", "unset admin user bob"),
+    "admin manager-ip": ("set admin manager-ip 9.9.9.0 255.255.255.0", "unset admin manager-ip 9.9.9.0"),
     "zone": ("set zone name q", "unset zone q"),
     "zone vrouter": ("set zone DMZ vrouter vr3", "unset zone DMZ vrouter"),
     "zone block": ("set zone trust block", "unset zone trust block"),

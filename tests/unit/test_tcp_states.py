@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nsemu.lab.host.tcp_connection import TcpConnection, TcpError, reset_for
-from nsemu.lab.host.tcp_states import TcpEvent, TcpFailure, TcpSettings, TcpState
+from nsemu.runtime.tcp.connection import TcpConnection, TcpError, reset_for
+from nsemu.runtime.tcp.states import TcpEvent, TcpFailure, TcpSettings, TcpState
 from nsemu.sim.scheduler import SECOND
 from nsemu.wire.tcp import ACK, FIN, PSH, RST, SYN, TcpOptions, TcpSegment, flag_names
 from support.tcp_pair import CLIENT, SERVER

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from nsemu.lab.host.channel import Channel, Conversation
-from nsemu.lab.host.tcp_states import Endpoint, TcpFailure, TcpState
-from nsemu.lab.host.tcp_table import PortInUse, TcpSocket
 from nsemu.lab.link import LinkProperties
+from nsemu.runtime.tcp.channel import Channel, Conversation
+from nsemu.runtime.tcp.states import Endpoint, TcpFailure, TcpState
+from nsemu.runtime.tcp.table import PortInUse, TcpSocket
 from nsemu.sim.scheduler import MILLISECOND, SECOND
 from nsemu.wire import icmp
 from nsemu.wire.address import parse_ipv4
@@ -99,7 +99,7 @@ def test_no_route_is_told_at_once() -> None:
 )
 def test_icmp_unreachable_ends_an_opening(code: int, failure: TcpFailure) -> None:
     lab = TwoHosts()
-    lab.server.tcp.stack.register(PROTOCOL_TCP, lambda *_: None)
+    lab.server.stack.register(PROTOCOL_TCP, lambda *_: None)
     _, conversation = connect(lab, 80)
     lab.scheduler.run_for(100 * MILLISECOND)
     syn = next(frame[14:] for _, frame in lab.frames if frame[12:14] == b"\x08\x00")

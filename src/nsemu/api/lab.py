@@ -12,6 +12,7 @@ from nsemu.api.node import LabNode, LinkHandle
 from nsemu.api.state_folder import StateFolder
 from nsemu.api.tracing import trace_packet
 from nsemu.cli.settings.configuration import configuration_text, load_configuration
+from nsemu.cli.telnet import serve_telnet
 from nsemu.cli.walk import PacketWalk
 from nsemu.config.editor import Editor
 from nsemu.config.platform import PLATFORMS
@@ -131,6 +132,7 @@ class Lab:
     def _start(self, name: str, device: Device, fresh: bool) -> None:
         spec = self.topology.nodes[name]
         assert isinstance(spec, ScreenosSpec)
+        serve_telnet(device)
         saved = self._state.read(name) if self._state is not None and not fresh else None
         if self._state is not None:
             device.on_save = self._state.writer(name)

@@ -46,12 +46,6 @@ def privilege_of(config: DeviceConfig, name: str, password: str) -> str | None:
     return privilege if right else None
 
 
-def may_manage(config: DeviceConfig, address: int) -> bool:
-    """Whether `set admin manager-ip` lets this address in; without any entry it lets in all."""
-    hosts = config.system.manager_ips
-    return not hosts or any(address in prefix for prefix in hosts)
-
-
 def authenticate(device: Device, caller: Caller, name: str, password: str) -> str | None:
     """Check a login and log what came of it; the privilege, or None."""
     privilege = privilege_of(device.config, name, password)

@@ -19,6 +19,7 @@ from nsemu.device.dns import DnsClient
 from nsemu.device.idle import IdleWatch
 from nsemu.device.ike_glue import IkeGlue
 from nsemu.device.interfaces import InterfaceSet
+from nsemu.device.local_tcp import LocalTcp
 from nsemu.device.names import names_in_use
 from nsemu.device.traffic_log import TrafficLog
 from nsemu.device.tunnels import TunnelPlan
@@ -38,6 +39,7 @@ from nsemu.ipsec.sa import SaParameters
 from nsemu.runtime.drop import DropReason
 from nsemu.runtime.event_log import EventLog, Level
 from nsemu.runtime.interface import RunInterface
+from nsemu.runtime.tcp.table import ConversationFactory
 from nsemu.runtime.trace import PacketTrace
 from nsemu.screen.runtime import KEY_LENGTH, Screening
 from nsemu.sim.entropy import Entropy
@@ -74,6 +76,8 @@ class Device:
         self.saved_text: str | None = None
         self.on_save: Callable[[str], None] = _ignore
         self.on_restart: list[Callable[[], None]] = []
+        self._tcp_services: dict[int, ConversationFactory] = {}
+        self.tcp = LocalTcp(self._tcp_services)
         self.modified = False
         self.resets = 0
         self._sweeper: Timer | None = None
@@ -86,6 +90,7 @@ class Device:
         self.database = SaDatabase(stream)
         self.state = FlowState(self.name, scheduler, config, self.database, self)
         self.state.unreachable = self._neighbor_unreachable
+        self.tcp.start(self.state, self._entropy.stream(f"{self.name}/{self.resets}/tcp"))
         self.state.screening = Screening(self._entropy.stream(f"{self.name}/{self.resets}/screen").octets(KEY_LENGTH))
         names = self._entropy.stream(f"{self.name}/{self.resets}/dns")
         self.dns = DnsClient(self.state, names, self._names_changed)
@@ -120,6 +125,11 @@ class Device:
             self.modified = True
             self._apply(config)
 
+    def serve_tcp(self, port: int, factory: ConversationFactory) -> None:
+        """Have a management service answer at a TCP port, wherever the configuration allows that service."""
+        self._tcp_services[port] = factory
+        self.tcp.serve(port, factory)
+
     def save(self, text: str) -> None:
         """Keep `text` as the saved configuration; it is what a restart begins with."""
         self.saved_text = text
@@ -140,6 +150,7 @@ class Device:
         phase1_keys, key_rows = self.ike.phase1_keys, self.ike.key_rows
         for end_session in list(self.on_restart):
             end_session()
+        self.tcp.stop()
         self.ike.stop()
         self._idle.stop()
         self.dns.stop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from struct import Struct
 
+from nsemu.config.device import DeviceConfig
 from nsemu.config.interface import ManagementService
 from nsemu.config.policy import PolicyAction
 from nsemu.flow.forward import drop
@@ -76,12 +77,21 @@ def _icmp(state: FlowState, packet: Packet, owner: RunInterface) -> bool:
 
 
 def _tcp(state: FlowState, packet: Packet, owner: RunInterface) -> bool:
-    """Answer ident with a reset where the admin asked for it; nothing listens on TCP."""
+    """Management services where the admin allows them; ident is answered with a reset where asked for."""
     service = TCP_SERVICES.get(packet.destination_port)
-    if service is not ManagementService.IDENT_RESET or not permitted(state, packet, owner, service):
+    if service is None or not permitted(state, packet, owner, service):
         return False
-    _taken(packet, "ident, reset")
-    return send_reset(state, packet)
+    if service is ManagementService.IDENT_RESET:
+        _taken(packet, "ident, reset")
+        return send_reset(state, packet)
+    handler = state.tcp_handler
+    return handler is not None and may_manage(state.config, packet.source) and handler(packet)
+
+
+def may_manage(config: DeviceConfig, address: int) -> bool:
+    """Whether `set admin manager-ip` lets a host log in; without any entry it lets in all."""
+    hosts = config.system.manager_ips
+    return not hosts or any(address in prefix for prefix in hosts)
 
 
 def send_reset(state: FlowState, packet: Packet) -> bool:

@@ -46,6 +46,10 @@ EchoHandler = Callable[[Packet], bool]
 """Takes an ICMP echo reply or error that was sent to the device; whether it was wanted."""
 
 
+TcpHandler = Callable[[Packet], bool]
+"""Takes a TCP segment that was sent to a management service of the device; whether the service is served."""
+
+
 class Upcalls(Protocol):
     """What the pipeline asks of the device around it."""
 
@@ -112,6 +116,7 @@ class FlowState:
         self.reassembly = Reassembly()
         self.udp_handlers: dict[int, UdpHandler] = {}
         self.echo_handlers: list[EchoHandler] = []
+        self.tcp_handler: TcpHandler | None = None
         self.identification = 0
         self.unreachable: Callable[[Neighbor, bytes, PacketTrace | None], None] = _ignore
         self.neighbors = NeighborTable(scheduler, upcalls.send_frame, self.owns, self._unreachable)

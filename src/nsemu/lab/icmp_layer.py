@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from nsemu.lab.ip_interface import IpInterface
+from nsemu.runtime.ip import IcmpError
 from nsemu.runtime.trace import Delivered, Lost, Note, PacketTrace
 from nsemu.wire import icmp
 from nsemu.wire.address import format_ipv4
@@ -22,16 +23,6 @@ if TYPE_CHECKING:
 
 ERROR_TOS: Final = 0xC0
 """RFC 1812 §4.3.2.5: errors have precedence 6."""
-
-
-@dataclass(frozen=True, slots=True)
-class IcmpError:
-    """An error about a packet that this node sent. `offending` is that packet, its payload cut to 8 octets or more."""
-
-    reporter: int
-    message: icmp.IcmpMessage
-    offending: Ipv4Packet
-    trace: PacketTrace | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from enum import Enum
 from typing import Final
 
 from nsemu.lab.arp_cache import Waiting
@@ -17,6 +16,7 @@ from nsemu.lab.ip_interface import IpInterface, default_mac
 from nsemu.lab.ip_routes import Route, RouteTable
 from nsemu.lab.path_mtu import PathMtu
 from nsemu.lab.udp_layer import UdpLayer
+from nsemu.runtime.ip import SendResult
 from nsemu.runtime.reassembly import FragmentKey, Reassembly, fragment_key
 from nsemu.runtime.trace import Lost, Note, PacketTrace
 from nsemu.sim.entropy import Stream
@@ -34,17 +34,6 @@ GROUP_ADDRESSES: Final = 0xE0000000
 
 ProtocolHandler = Callable[[Ipv4Packet, bytes, IpInterface, PacketTrace | None], None]
 """Called with the whole packet, its payload, the interface it came in through and its trace."""
-
-
-class SendResult(Enum):
-    """What became of a packet at the moment of sending."""
-
-    SENT = "sent"
-    """Handed to an interface (or waits for ARP)."""
-    NO_ROUTE = "network is unreachable"
-    """No active route."""
-    TOO_LARGE = "message too long"
-    """DF is set and the packet is larger than the path MTU that is known, or no packet can be so long."""
 
 
 class IpStack:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from nsemu.lab.arguments import Option, address, number, parse_arguments, seconds
-from nsemu.lab.icmp_layer import EchoReply, IcmpError
-from nsemu.lab.ip_stack import IpStack, SendResult
+from nsemu.lab.icmp_layer import EchoReply
+from nsemu.lab.ip_stack import IpStack
+from nsemu.runtime.ip import IcmpError, SendResult
 from nsemu.runtime.trace import PacketTrace
 from nsemu.sim.scheduler import MICROSECOND, MILLISECOND, SECOND, Duration, Instant, Timer
 from nsemu.sim.wait import Progress, Wait

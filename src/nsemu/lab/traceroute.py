@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from nsemu.lab.arguments import Option, address, number, parse_arguments, seconds
-from nsemu.lab.icmp_layer import EchoReply, IcmpError
-from nsemu.lab.ip_stack import IpStack, SendResult
+from nsemu.lab.icmp_layer import EchoReply
+from nsemu.lab.ip_stack import IpStack
 from nsemu.lab.udp_layer import UdpReceived, UdpSocket
+from nsemu.runtime.ip import IcmpError, SendResult
 from nsemu.sim.scheduler import MICROSECOND, SECOND, Duration, Instant
 from nsemu.sim.wait import Progress, Wait
 from nsemu.wire import icmp

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from nsemu.lab.icmp_layer import IcmpError, IcmpErrorHandler
+from nsemu.lab.icmp_layer import IcmpErrorHandler
 from nsemu.lab.ip_interface import IpInterface
+from nsemu.runtime.ip import IcmpError
 from nsemu.runtime.trace import Delivered, Lost, PacketTrace
 from nsemu.wire import icmp
 from nsemu.wire.errors import MalformedPacket
@@ -15,7 +16,8 @@ from nsemu.wire.ipv4 import PROTOCOL_UDP, Ipv4Packet
 from nsemu.wire.udp import UdpDatagram, checksum_is_right
 
 if TYPE_CHECKING:
-    from nsemu.lab.ip_stack import IpStack, SendResult
+    from nsemu.lab.ip_stack import IpStack
+    from nsemu.runtime.ip import SendResult
 
 FIRST_EPHEMERAL_PORT: Final = 1024
 LAST_PORT: Final = 65535

@@ -19,7 +19,7 @@ from nsemu.cli.grammar import (
     optional,
     when_set,
 )
-from nsemu.cli.settings import admin_more
+from nsemu.cli.settings import admin_more, manager
 from nsemu.cli.settings.checks import check_capacity, require
 from nsemu.config.device import DeviceConfig
 from nsemu.config.editor import Editor
@@ -134,6 +134,7 @@ NODES = (
                 ),
                 ADMIN_USER,
             ),
+            manager.NODE,
             *admin_more.ADMIN_NODES,
         ),
     ),

@@ -62,11 +62,14 @@ def _state(view: SystemView) -> Iterator[str]:
 def _management(view: SystemView, layout: Layout) -> Iterator[str]:
     yield "Use interface IP, Config Port: 80"
     if layout.extended:
-        yield "Manager IP enforced: False"
-        yield "Manager IPs: 0"
+        yield f"Manager IP enforced: {bool(view.manager_ips)}"
+        yield f"Manager IPs: {len(view.manager_ips)}"
         yield ""
         yield f"{'Address':<40} {'Mask':<40} {'Vsys':<20}"
         yield _MANAGER_RULE
+        for prefix in view.manager_ips:
+            mask = format_ipv4(prefix.mask)
+            yield f"{format_ipv4(prefix.address):<40} {mask:<40} {'Root':<20}"
     yield f"User Name: {view.admin}"
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from nsemu.config.platform import Platform
 from nsemu.device.device import Device
 from nsemu.sim.scheduler import SECOND
+from nsemu.wire.address import Prefix
 
 _UNIX_EPOCH = datetime(1970, 1, 1)
 
@@ -41,6 +42,7 @@ class SystemView:
     resets: int
     admin: str
     clock: ClockView
+    manager_ips: tuple[Prefix, ...]
 
 
 def clock_view(device: Device) -> ClockView:
@@ -76,6 +78,7 @@ def system_view(device: Device) -> SystemView:
         device.resets,
         config.system.admin_name,
         clock_view(device),
+        config.system.manager_ips,
     )
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from nsemu.lab.arguments import CommandRefused, Option, address, number, parse_arguments, seconds
-from nsemu.lab.host.channel import Channel
 from nsemu.lab.host.clients.base import Client, Dialogue
 from nsemu.lab.host.clients.ftp import FtpClient, FtpTask
 from nsemu.lab.host.clients.http import HttpClient
@@ -15,8 +14,9 @@ from nsemu.lab.host.clients.mail import Pop3Client, SmtpClient
 from nsemu.lab.host.clients.text import ConnectClient, EchoClient, IdentClient, TelnetClient
 from nsemu.lab.host.services import echo, ftp, http, ident, pop3, smtp, telnet
 from nsemu.lab.host.store import DEFAULT_PASSWORD, DEFAULT_USER, FileError, pattern_octets
-from nsemu.lab.host.tcp_states import Endpoint, TcpFailure
-from nsemu.lab.host.tcp_table import PortInUse
+from nsemu.runtime.tcp.channel import Channel
+from nsemu.runtime.tcp.states import Endpoint, TcpFailure
+from nsemu.runtime.tcp.table import PortInUse
 from nsemu.sim.scheduler import MILLISECOND, SECOND, Duration, Instant
 from nsemu.sim.wait import Progress, Wait
 from nsemu.wire.address import format_ipv4

@@ -14,8 +14,8 @@ from nsemu.lab.arguments import CommandRefused, suggestion
 from nsemu.lab.host import client_commands, name_commands, packet_commands
 from nsemu.lab.host.services.registry import SERVICES, ServiceError, ServiceSpec
 from nsemu.lab.host.store import FileError
-from nsemu.lab.host.tcp_states import Endpoint
 from nsemu.lab.stack_commands import STACK_COMMANDS
+from nsemu.runtime.tcp.states import Endpoint
 from nsemu.sim.wait import Progress
 from nsemu.wire.address import format_ipv4
 

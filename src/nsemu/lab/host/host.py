@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from nsemu.lab.host.channel import Channel, Conversation
 from nsemu.lab.host.commands import run_host_command
 from nsemu.lab.host.probe import Probe, ProbeKind
 from nsemu.lab.host.services import dns
@@ -16,16 +15,18 @@ from nsemu.lab.host.services.context import ServiceContext
 from nsemu.lab.host.services.dhcp import DhcpServer
 from nsemu.lab.host.services.registry import SERVICES, ServiceError, ServiceKind, ServiceSpec
 from nsemu.lab.host.store import HostStore
-from nsemu.lab.host.tcp_table import Listener, TcpTable
 from nsemu.lab.ip_stack import DEFAULT_MTU, IpStack
 from nsemu.lab.ping import Pinger, PingOptions
 from nsemu.lab.port import Port
 from nsemu.lab.udp_layer import UdpReceived, UdpSocket
+from nsemu.runtime.tcp.channel import Channel, Conversation
+from nsemu.runtime.tcp.table import Listener, TcpTable
 from nsemu.runtime.trace import PacketTrace
 from nsemu.sim.entropy import Entropy
 from nsemu.sim.scheduler import Scheduler
 from nsemu.sim.wait import Progress
 from nsemu.wire.address import Prefix
+from nsemu.wire.ipv4 import PROTOCOL_TCP
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,8 @@ class Host:
             self.stack.add_route(Prefix(0, 0), gateway)
         self.stream = entropy.stream(f"{name}/tcp")
         self.tcp = TcpTable(self.stack, self.stream)
+        self.stack.register(PROTOCOL_TCP, self.tcp.receive)
+        self.stack.on_icmp_error(PROTOCOL_TCP, self.tcp.icmp_error)
         self.store = HostStore.for_host(name)
         self._running: dict[tuple[str, int], RunningService] = {}
         for text in services:

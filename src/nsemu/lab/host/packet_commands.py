@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Final
 from nsemu.lab.arguments import CommandRefused, Option, address, number, parse_arguments, seconds
 from nsemu.lab.host.client_commands import DEFAULT_WAIT, Handler, connect_run, shown
 from nsemu.lab.host.store import pattern_octets
-from nsemu.lab.host.tcp_states import Endpoint
-from nsemu.lab.host.tcp_table import RawUser
-from nsemu.lab.icmp_layer import IcmpError
-from nsemu.lab.ip_stack import SendResult
 from nsemu.lab.ping import describe_error, format_rtt
 from nsemu.lab.udp_layer import PortInUse, UdpReceived
+from nsemu.runtime.ip import IcmpError, SendResult
+from nsemu.runtime.tcp.states import Endpoint
+from nsemu.runtime.tcp.table import RawUser
 from nsemu.sim.scheduler import SECOND, Duration
 from nsemu.sim.wait import Progress, Wait
 from nsemu.wire.address import format_ipv4

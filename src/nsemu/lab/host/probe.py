@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum
 
-from nsemu.lab.host.tcp_table import RawUser, TcpTable
-from nsemu.lab.icmp_layer import EchoReply, IcmpError
-from nsemu.lab.ip_stack import IpStack, SendResult
+from nsemu.lab.icmp_layer import EchoReply
+from nsemu.lab.ip_stack import IpStack
 from nsemu.lab.udp_layer import UdpReceived
+from nsemu.runtime.ip import IcmpError, SendResult
+from nsemu.runtime.tcp.table import RawUser, TcpTable
 from nsemu.runtime.trace import PacketTrace
 from nsemu.wire import icmp
 from nsemu.wire.address import format_ipv4

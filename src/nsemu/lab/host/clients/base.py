@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from nsemu.lab.host.channel import Channel, Conversation, LineConversation
-from nsemu.lab.host.tcp_states import TcpFailure
+from nsemu.runtime.tcp.channel import Channel, Conversation, LineConversation
+from nsemu.runtime.tcp.states import TcpFailure
 
 
 class ClientState:

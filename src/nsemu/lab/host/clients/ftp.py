@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nsemu.lab.host.channel import Channel, Conversation
 from nsemu.lab.host.clients.base import Dialogue, Step
 from nsemu.lab.host.services.ftp import format_host_port, parse_host_port
-from nsemu.lab.host.tcp_states import Endpoint, TcpFailure
-from nsemu.lab.host.tcp_table import Listener, TcpTable
+from nsemu.runtime.tcp.channel import Channel, Conversation
+from nsemu.runtime.tcp.states import Endpoint, TcpFailure
+from nsemu.runtime.tcp.table import Listener, TcpTable
 from nsemu.wire.address import format_ipv4
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from nsemu.lab.host.channel import Channel
 from nsemu.lab.host.clients.base import Client
+from nsemu.runtime.tcp.channel import Channel
 
 
 class HttpClient(Client):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nsemu.lab.host.channel import Channel
 from nsemu.lab.host.clients.base import Dialogue, Step
+from nsemu.runtime.tcp.channel import Channel
 
 
 class SmtpClient(Dialogue):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from nsemu.lab.host.store import HostStore
-from nsemu.lab.host.tcp_table import TcpTable
+from nsemu.runtime.tcp.table import TcpTable
 from nsemu.sim.scheduler import Duration, Timer
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from nsemu.lab.host.channel import Channel, Conversation
 from nsemu.lab.host.services.context import ServiceContext
+from nsemu.runtime.tcp.channel import Channel, Conversation
 
 PORT = 7
 

@@ -9,11 +9,11 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from nsemu.lab.host.channel import Channel, LineConversation
 from nsemu.lab.host.services.context import ServiceContext
 from nsemu.lab.host.services.ftp_data import DataPort, Transfer
 from nsemu.lab.host.store import ANONYMOUS, FileError
-from nsemu.lab.host.tcp_states import Endpoint, TcpFailure
+from nsemu.runtime.tcp.channel import Channel, LineConversation
+from nsemu.runtime.tcp.states import Endpoint, TcpFailure
 from nsemu.wire.address import AddressError, parse_ipv4
 
 PORT: Final = 21

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from nsemu.lab.host.channel import Channel, Conversation
-from nsemu.lab.host.tcp_states import Endpoint, TcpFailure
-from nsemu.lab.host.tcp_table import Listener, PortInUse, TcpTable
+from nsemu.runtime.tcp.channel import Channel, Conversation
+from nsemu.runtime.tcp.states import Endpoint, TcpFailure
+from nsemu.runtime.tcp.table import Listener, PortInUse, TcpTable
 
 DATA_PORT: Final = 20
 

@@ -12,9 +12,9 @@ from html import escape
 from typing import Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from nsemu.lab.host.channel import Channel, Conversation
 from nsemu.lab.host.services.context import ServiceContext
 from nsemu.lab.host.store import FileError, pattern_octets
+from nsemu.runtime.tcp.channel import Channel, Conversation
 from nsemu.wire.address import format_ipv4
 
 PORT: Final = 80

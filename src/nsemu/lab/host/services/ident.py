@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from nsemu.lab.host.channel import Channel, LineConversation
 from nsemu.lab.host.services.context import ServiceContext
+from nsemu.runtime.tcp.channel import Channel, LineConversation
 
 PORT: Final = 113
 _REQUEST: Final = re.compile(r"\s*(\d{1,5})\s*,\s*(\d{1,5})\s*", re.ASCII)

@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Callable
 from typing import Final
 
-from nsemu.lab.host.channel import Channel, LineConversation
 from nsemu.lab.host.services.context import ServiceContext
+from nsemu.runtime.tcp.channel import Channel, LineConversation
 
 PORT: Final = 110
 

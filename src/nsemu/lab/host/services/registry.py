@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from nsemu.lab.arguments import suggestion
-from nsemu.lab.host.channel import Channel, Conversation
 from nsemu.lab.host.services import dhcp, dns, echo, ftp, http, ident, pop3, smtp, telnet
 from nsemu.lab.host.services.context import ServiceContext
+from nsemu.runtime.tcp.channel import Channel, Conversation
 
 
 class ServiceError(ValueError):

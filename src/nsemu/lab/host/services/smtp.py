@@ -10,10 +10,10 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from nsemu.lab.host.channel import Channel, LineConversation
 from nsemu.lab.host.services.context import ServiceContext
 from nsemu.lab.host.services.ident import PORT as IDENT_PORT
-from nsemu.lab.host.tcp_states import Endpoint, TcpFailure
+from nsemu.runtime.tcp.channel import Channel, LineConversation
+from nsemu.runtime.tcp.states import Endpoint, TcpFailure
 from nsemu.sim.scheduler import SECOND, Duration
 from nsemu.wire.address import format_ipv4
 

@@ -1,7 +1,7 @@
 """One TCP connection: the state machine of RFC 9293 §3.10, with the RST and SYN rules of RFC 5961.
 
 Segments, calls of the user and instants go in; segments and events come out. Holds no clock, no timer and no network;
-its initial sequence number is handed in. LISTEN and closed ports are the business of `tcp_table`.
+its initial sequence number is handed in. LISTEN and closed ports are the business of `table`.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
-from nsemu.lab.host.tcp_receiver import SEQUENCE_MASK, Receiver, unwrap
-from nsemu.lab.host.tcp_sender import Chunk, Sender
-from nsemu.lab.host.tcp_states import (
+from nsemu.runtime.tcp.receiver import SEQUENCE_MASK, Receiver, unwrap
+from nsemu.runtime.tcp.sender import Chunk, Sender
+from nsemu.runtime.tcp.states import (
     ABORT_SENDS_RESET,
     ACCEPTS_SEND,
     AFTER_FIN_ACKNOWLEDGED,
@@ -27,7 +27,7 @@ from nsemu.lab.host.tcp_states import (
     TcpSettings,
     TcpState,
 )
-from nsemu.lab.host.tcp_timestamps import OPTION_SIZE, Timestamps
+from nsemu.runtime.tcp.timestamps import OPTION_SIZE, Timestamps
 from nsemu.sim.scheduler import SECOND, Instant
 from nsemu.wire.tcp import ACK, FIN, NO_OPTIONS, PSH, RST, SYN, TcpOptions, TcpSegment
 

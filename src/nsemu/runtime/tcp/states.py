@@ -1,6 +1,6 @@
 """TCP's states, its transitions that need no thought, and what it tells its user (RFC 9293 §3.3.2, §3.10).
 
-Data only. The rules that look at sequence numbers are in `tcp_connection`.
+Data only. The rules that look at sequence numbers are in `connection`.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from nsemu.lab.host.tcp_states import TcpSettings
+from nsemu.runtime.tcp.states import TcpSettings
 from nsemu.sim.scheduler import MILLISECOND, SECOND, Duration
 
 _GRANULARITY: Final = MILLISECOND

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from nsemu.lab.host.tcp_receiver import unwrap
-from nsemu.lab.host.tcp_states import TcpSettings
-from nsemu.lab.host.tcp_timing import CongestionWindow, RetransmissionTimeout
+from nsemu.runtime.tcp.receiver import unwrap
+from nsemu.runtime.tcp.states import TcpSettings
+from nsemu.runtime.tcp.timing import CongestionWindow, RetransmissionTimeout
 from nsemu.sim.scheduler import Duration, Instant
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from nsemu.lab.host.tcp_receiver import SEQUENCE_MASK, unwrap
+from nsemu.runtime.tcp.receiver import SEQUENCE_MASK, unwrap
 from nsemu.sim.scheduler import MILLISECOND, Duration, Instant
 from nsemu.wire.tcp import TcpSegment
 

@@ -1,24 +1,23 @@
-"""The TCP of a host: connections and listeners by their addresses and ports, on an IP stack (RFC 9293 §3.10.7.1, .2).
+"""The TCP of a node: connections and listeners by their addresses and ports, on an IP stack (RFC 9293 §3.10.7.1, .2).
 
 Gives segments to connections, answers what belongs to none with RST, arms the timers, and hands events to the
-applications. The rules of a connection itself are in `tcp_connection`.
+applications. The rules of a connection itself are in `connection`.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Protocol
 
-from nsemu.lab.host.channel import Channel, Conversation
-from nsemu.lab.host.tcp_connection import TcpConnection, reset_for
-from nsemu.lab.host.tcp_states import ACCEPTS_SEND, Endpoint, TcpEvent, TcpFailure, TcpSettings, TcpState
-from nsemu.lab.icmp_layer import IcmpError
-from nsemu.lab.ip_interface import IpInterface
-from nsemu.lab.ip_stack import IpStack, SendResult
+from nsemu.runtime.ip import IcmpError, SendResult
+from nsemu.runtime.tcp.channel import Channel, Conversation
+from nsemu.runtime.tcp.connection import TcpConnection, reset_for
+from nsemu.runtime.tcp.states import ACCEPTS_SEND, Endpoint, TcpEvent, TcpFailure, TcpSettings, TcpState
 from nsemu.runtime.trace import Delivered, Lost, PacketTrace
 from nsemu.sim.entropy import Stream
-from nsemu.sim.scheduler import Timer
+from nsemu.sim.scheduler import Scheduler, Timer
 from nsemu.wire import icmp
 from nsemu.wire.errors import MalformedPacket
 from nsemu.wire.ipv4 import HEADER_LENGTH as IPV4_HEADER_LENGTH
@@ -51,6 +50,34 @@ class RawUser:
     on_error: Callable[[IcmpError], None]
 
 
+class TcpNetwork(Protocol):
+    """What TCP needs of the IPv4 below it."""
+
+    scheduler: Scheduler
+    counters: Counter[str]
+
+    def source_for(self, destination: int) -> int | None:
+        """The address packets to `destination` are sent from; None without a route."""
+
+    def mtu_towards(self, destination: int) -> int | None:
+        """The largest packet for a destination; None without a route."""
+
+    def is_broadcast(self, address: int) -> bool:
+        """Whether an address means all nodes of a connected network."""
+
+    def send(
+        self,
+        destination: int,
+        protocol: int,
+        payload: bytes,
+        *,
+        source: int | None = None,
+        df: bool = False,
+        trace: PacketTrace | None = None,
+    ) -> SendResult:
+        """Send a packet."""
+
+
 class PortInUse(ValueError):
     """A listener, or a connection to the same peer, has the port."""
 
@@ -70,7 +97,7 @@ class Listener:
 class TcpSocket:
     """A connection with its application and its timer: the `Channel` of a conversation."""
 
-    __slots__ = ("_busy", "_listener", "_table", "_timer", "_trace", "connection", "conversation")
+    __slots__ = ("_busy", "_listener", "_stopped", "_table", "_timer", "_trace", "connection", "conversation")
 
     def __init__(self, table: TcpTable, connection: TcpConnection, listener: Listener | None) -> None:
         self.connection = connection
@@ -80,6 +107,7 @@ class TcpSocket:
         self._timer: Timer | None = None
         self._trace: PacketTrace | None = None
         self._busy = False
+        self._stopped = False
 
     @property
     def local(self) -> Endpoint:
@@ -111,6 +139,13 @@ class TcpSocket:
         """End at once, with a RST."""
         self.connection.abort(self._table.now)
         self.turn()
+
+    def stop(self) -> None:
+        """Forget the timer and the application."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self.conversation = None
+        self._stopped = True
 
     def turn(self, trace: PacketTrace | None = None) -> None:
         """Tell the application what happened and send what came of it; the first segment carries the trace."""
@@ -155,6 +190,8 @@ class TcpSocket:
         return bool(segments)
 
     def _arm(self) -> None:
+        if self._stopped:
+            return
         deadline = self.connection.next_deadline()
         timer = self._timer
         if timer is not None and timer.active and (deadline is None or deadline != timer.at):
@@ -176,9 +213,9 @@ _TELL: Final[dict[TcpEvent, Callable[[TcpSocket, Conversation], None]]] = {
 
 
 class TcpTable:
-    """All connections and listeners of one host. Registers itself for protocol 6 of the stack."""
+    """All connections and listeners of one node. `receive` and `icmp_error` take what is for protocol 6."""
 
-    def __init__(self, stack: IpStack, stream: Stream, settings: TcpSettings | None = None) -> None:
+    def __init__(self, stack: TcpNetwork, stream: Stream, settings: TcpSettings | None = None) -> None:
         self.stack = stack
         self.settings = settings or TcpSettings()
         self._stream = stream
@@ -186,8 +223,6 @@ class TcpTable:
         self._listeners: dict[int, Listener] = {}
         self._raw_users: dict[_Key, RawUser] = {}
         self._next_port = stream.integer(FIRST_EPHEMERAL_PORT, LAST_PORT)
-        stack.register(PROTOCOL, self.receive)
-        stack.on_icmp_error(PROTOCOL, self._icmp_error)
 
     @property
     def now(self) -> int:
@@ -261,6 +296,14 @@ class TcpTable:
         if self._sockets.get(key) is socket:
             del self._sockets[key]
 
+    def stop(self) -> None:
+        """Power off: connections and listeners are gone, without a word to anybody."""
+        for socket in self._sockets.values():
+            socket.stop()
+        self._sockets.clear()
+        self._listeners.clear()
+        self._raw_users.clear()
+
     def _initial_sequence(self) -> int:
         return self._stream.integer(0, 0xFFFFFFFF)
 
@@ -297,8 +340,8 @@ class TcpTable:
 
     # Segments in
 
-    def receive(self, packet: Ipv4Packet, payload: bytes, _interface: IpInterface, trace: PacketTrace | None) -> None:
-        """A packet of protocol 6 for this host. Malformed ones are counted and dropped."""
+    def receive(self, packet: Ipv4Packet, payload: bytes, _interface: object, trace: PacketTrace | None) -> None:
+        """A packet of protocol 6 for this node. Malformed ones are counted and dropped."""
         if self.stack.is_broadcast(packet.destination) or packet.destination >= 0xE0000000:
             self._drop(
                 "TCP to a broadcast address", "TCP to a broadcast address is dropped", trace
@@ -356,7 +399,8 @@ class TcpTable:
 
     # ICMP errors
 
-    def _icmp_error(self, error: IcmpError) -> None:
+    def icmp_error(self, error: IcmpError) -> None:
+        """An ICMP error about a segment of this node."""
         try:
             local_port, remote_port, sequence = parse_quoted_start(error.offending.payload)
         except MalformedPacket:

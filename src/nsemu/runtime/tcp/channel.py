@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from nsemu.lab.host.tcp_states import Endpoint, TcpFailure
+from nsemu.runtime.tcp.states import Endpoint, TcpFailure
 
 
 class Channel(Protocol):
