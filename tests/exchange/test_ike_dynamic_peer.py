@@ -45,7 +45,7 @@ def dynamic_pair(identity: str = "pmason@abc.com", expected: str | None = None, 
 def move(pair: Pair, address: str) -> None:
     """West gets another address: its device configures the engine anew; what it says of its old SAs gets lost."""
     pair.west.address = parse_ipv4(address)
-    pair.filter = lambda n, datagram: ()
+    pair.filter = lambda _number, _datagram: ()
     pair.change(pair.west, local=pair.west.address)
     pair.collect()
     pair.filter = None

@@ -435,8 +435,8 @@ def test_debug_lines() -> None:
     pair.establish()
     assert lines[0] == "IKE<2.2.2.2> Phase 1: Initiated negotiation in main mode."
     for line in (
-        "Xmit : [SA] [VID]",
-        "ISAKMP msg: len 112, nxp 1[SA], exch 2[MM], flag 00",
+        "Xmit : [SA] [VID] [VID] [VID]",
+        "ISAKMP msg: len 156, nxp 1[SA], exch 2[MM], flag 00",
         "Recv : [KE] [NONCE]",
         "MM in state OAK_MM_KEY_EXCH.",
         "Xmit* : [HASH] [SA] [NONCE] [ID] [ID]",

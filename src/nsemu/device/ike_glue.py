@@ -25,7 +25,7 @@ from nsemu.ipsec.sa import SaParameters, UdpPorts
 from nsemu.ipsec.tunnel import Tunnel
 from nsemu.runtime.event_log import Level
 from nsemu.runtime.trace import PacketTrace
-from nsemu.sim.scheduler import SECOND, Scheduler, Timer
+from nsemu.sim.scheduler import SECOND, Instant, Scheduler, Timer
 from nsemu.wire.ipv4 import PROTOCOL_UDP, Ipv4Packet
 from nsemu.wire.udp import UdpDatagram
 
@@ -46,6 +46,7 @@ class IkeGlue:
         self.phase1_keys: list[tuple[bytes, bytes]] = []
         self.key_rows: list[SaParameters] = []
         self.listeners: list[Callable[[Event], None]] = []
+        engine.traffic = self._last_packet
         state.udp_handlers[ISAKMP_PORT] = state.udp_handlers[NAT_PORT] = self.receive
 
     def receive(
@@ -134,6 +135,11 @@ class IkeGlue:
             return ""
         owner = self._state.local_addresses.get(event.destination.address)
         return owner.name if owner is not None else ""
+
+    def _last_packet(self, tunnel_id: int) -> Instant:
+        """When the last packet came out of a tunnel, as far as its living SAs know."""
+        tunnel = self._state.database.tunnels.get(tunnel_id)
+        return max((sa.last_used for sa in tunnel.inbound_sas if sa.packets), default=0) if tunnel is not None else 0
 
     def _learn(self, event: Phase1Completed | PeerMoved) -> None:
         """The tunnels of a dynamic peer lead to where it is now."""

@@ -274,6 +274,8 @@ def gateway_parameters(
         config.ike.initial_contact,
         gateway.nat_traversal.enabled,
         gateway.nat_traversal.keepalive,
+        gateway.dpd,
+        gateway.heartbeat,
     )
 
 

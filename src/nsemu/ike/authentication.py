@@ -12,6 +12,7 @@ from nsemu.ike.exchange import Message, Payloads, Phase1Sa
 from nsemu.ike.identification import check_identity
 from nsemu.ike.keys import Phase1Keys, derive_phase1, preshared_skeyid
 from nsemu.ike.nat_traversal import announce, note_variant
+from nsemu.ike.parameters import DPD_VENDOR_ID, HEARTBEAT_VENDOR_ID
 from nsemu.runtime.crypto.dh import DhKeyPair
 from nsemu.runtime.crypto.errors import CryptoError
 from nsemu.runtime.crypto.integrity import hmac, same
@@ -29,6 +30,9 @@ def vendor_ids(context: IkeContext, sa: Phase1Sa) -> Payloads:
 
 def note_vendors(context: IkeContext, sa: Phase1Sa, message: Message) -> None:
     """What the peer's vendor IDs say it can do."""
+    identifiers = message.all(PayloadType.VENDOR_ID)
+    sa.peer_dpd = DPD_VENDOR_ID in identifiers
+    sa.peer_heartbeat = HEARTBEAT_VENDOR_ID in identifiers
     note_variant(context, sa, message)
 
 

@@ -64,6 +64,7 @@ class IkeContext:
         "spis",
         "stream",
         "timers",
+        "traffic",
         "tunnels",
     )
 
@@ -74,6 +75,8 @@ class IkeContext:
         self.settings = settings
         self.negotiate = negotiate
         """How a tunnel whose SA nears its end gets a new one."""
+        self.traffic: Callable[[int], Instant] = _no_traffic
+        """When the last packet came through a tunnel."""
         self.now: Instant = 0
         self.timers = Scheduler()
         self.counters = Counters()
@@ -130,3 +133,7 @@ class IkeContext:
             if spi not in self.spis:
                 self.spis.add(spi)
                 return spi
+
+
+def _no_traffic(_tunnel_id: int) -> Instant:
+    return 0

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from nsemu.ike import debug, informational, pairs, phase1, phase2, responding
+from nsemu.ike import debug, informational, liveness, pairs, phase1, phase2, responding
 from nsemu.ike.context import NON_ESP_MARKER, Counters, IkeContext
 from nsemu.ike.events import BadSpiNotified, Event, PeerMoved, Removal
 from nsemu.ike.exchange import Held, Phase1Sa, State
@@ -64,6 +64,15 @@ class IkeEngine:
     @settings.setter
     def settings(self, settings: EngineSettings) -> None:
         self._context.settings = settings
+
+    @property
+    def traffic(self) -> Callable[[int], Instant]:
+        """Tells when the last packet came through a tunnel: a sign of life of its peer (B356)."""
+        return self._context.traffic
+
+    @traffic.setter
+    def traffic(self, last_packet: Callable[[int], Instant]) -> None:
+        self._context.traffic = last_packet
 
     @property
     def debug(self) -> Callable[[str], None] | None:
@@ -125,6 +134,9 @@ class IkeEngine:
             if id(sa.gateway) not in kept:
                 send_delete_phase1(context, sa)
                 phase1.remove(context, sa, Removal.CONFIGURATION)
+        for name, gateway in context.gateways.items():
+            if gateways.get(name) is not gateway:
+                gateway.liveness.stop()
 
     def _negotiations(self) -> list[Phase1Sa]:
         """All there are; one that was begun here and knows both cookies is in both tables."""
@@ -197,6 +209,7 @@ class IkeEngine:
         if sa is None or not _may_come_from(sa, ends):
             context.counters.unknown_cookies += 1
         elif phase1.receive(context, sa, header, data, ends):
+            liveness.start(context, sa)
             if sa.initial_contact:
                 informational.initial_contact(context, sa)
             phase2.start_waiting(context, sa)

@@ -60,8 +60,16 @@ class Removal(Enum):
     CLEARED = "cleared"
     CONFIGURATION = "configuration changed"
     PEER_SILENT = "peer does not answer"
+    PEER_DEAD = "peer is dead"
     PEER_MOVED = "peer has another address"
     UNCONFIRMED = "quick mode was not completed"
+
+
+class Watch(Enum):
+    """What found out that a peer is dead."""
+
+    DPD = "dead peer detection"
+    HEARTBEAT = "heartbeats"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +167,19 @@ class PeerMoved(Event):
 
     local: Endpoint
     remote: Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class PeerDead(Event):
+    """The peer gave no sign of life; `missed` counts requests or heartbeats. Its SAs are being removed."""
+
+    by: Watch
+    missed: int
+
+
+@dataclass(frozen=True, slots=True)
+class HeartbeatsDisabled(Event):
+    """The peer sends no heartbeats, so this device stops to (B354)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,6 +166,8 @@ class Phase1Sa(Exchange):
         "offer",
         "origin",
         "peer",
+        "peer_dpd",
+        "peer_heartbeat",
         "peer_id",
         "proposal",
         "publics",
@@ -187,6 +189,8 @@ class Phase1Sa(Exchange):
         """By what NAT would be traversed; None when one of the ends cannot."""
         self.nat: NatMap | None = None
         """Where NAT was found, None when nowhere."""
+        self.peer_dpd = self.peer_heartbeat = False
+        """What the peer announced."""
         self.held: list[Held] = []
         """Messages that overtook the last one of this exchange."""
         self.cookies = ZERO_COOKIE * 2

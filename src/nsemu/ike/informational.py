@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from nsemu.ike import pairs, phase1, phase2
+from nsemu.ike import liveness, pairs, phase1, phase2
 from nsemu.ike.context import IkeContext
 from nsemu.ike.events import InitialContactReceived, LifetimeShortened, NotifyReceived, Removal
 from nsemu.ike.exchange import Message, Phase1Sa, State, is_authentic, open_message, unseal
@@ -76,6 +76,10 @@ def _open_authentic(context: IkeContext, sa: Phase1Sa, header: Header, data: byt
 
 
 def _take_notification(context: IkeContext, sa: Phase1Sa, notification: Notification) -> None:
+    watch = _LIVENESS.get(notification.type)
+    if watch is not None:
+        watch(context, sa, notification)
+        return
     name, peer = sa.gateway.parameters.name, sa.peer.address
     context.events.append(NotifyReceived(name, peer, notification.doi, notification.type, protected=True))
     act = _ACTIONS.get(notification.type)
@@ -140,6 +144,13 @@ def _take_delete(context: IkeContext, sa: Phase1Sa, body: bytes) -> None:
             if found is not None:
                 pairs.remove_pair(context, *found, Removal.DELETED_BY_PEER, tell=False)
 
+
+_LIVENESS: Final[dict[int, Callable[[IkeContext, Phase1Sa, Notification], None]]] = {
+    NotifyType.R_U_THERE: liveness.answer,
+    NotifyType.R_U_THERE_ACK: liveness.take_answer,
+    NotifyType.HEARTBEAT: liveness.take_heartbeat,
+}
+"""Those that come all the time, and are no events."""
 
 _ACTIONS: Final[dict[int, Callable[[IkeContext, Phase1Sa, Notification], None]]] = {
     NotifyType.INITIAL_CONTACT: initial_contact,

@@ -213,6 +213,17 @@ def _peer_moved(event: events.PeerMoved, _interface: str) -> list[str]:
     return _plain(event, f"The peer behind NAT now sends from {end}.")
 
 
+def _peer_dead(event: events.PeerDead, _interface: str) -> list[str]:
+    if event.by is events.Watch.HEARTBEAT:
+        return _plain(event, f"Heartbeats have been lost {event.missed} times.")
+    # Words without a source.
+    return _plain(event, f"DPD has found the peer dead: {event.missed} requests without an answer.")
+
+
+def _heartbeats_disabled(event: events.HeartbeatsDisabled, _interface: str) -> list[str]:
+    return _plain(event, "Heartbeats have been disabled because the peer is not sending them.")
+
+
 _TEXTS: Final[dict[type[Event], Callable[[Any, str], list[str]]]] = {
     events.Phase1Initiated: _initiated,
     events.Phase1Responded: _responded,
@@ -233,4 +244,6 @@ _TEXTS: Final[dict[type[Event], Callable[[Any, str], list[str]]]] = {
     events.NatUnsupported: _nat_unsupported,
     events.NatDetected: _nat_detected,
     events.PeerMoved: _peer_moved,
+    events.PeerDead: _peer_dead,
+    events.HeartbeatsDisabled: _heartbeats_disabled,
 }

@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 from nsemu.config.algorithms import ExchangeMode
-from nsemu.config.ike import Identity, Phase1Proposal, Phase2Proposal
+from nsemu.config.ike import DeadPeerDetection, Heartbeat, Identity, Phase1Proposal, Phase2Proposal
 from nsemu.sim.scheduler import SECOND, Duration
 from nsemu.wire.address import Prefix
 
@@ -19,6 +19,17 @@ NAT_PORT: Final = 4500
 
 NETSCREEN_VENDOR_ID: Final = bytes.fromhex("166f932d55eb64d8e4df4fd37e2313f0d0fd84510000000000000000")
 """What ScreenOS 5.2 to 5.4 sends, as ike-scan's list of vendor IDs has it ("Netscreen-15")."""
+
+
+DPD_VENDOR_ID: Final = bytes.fromhex("afcad71368a1f1c96b8696fc77570100")
+"""Dead peer detection, version 1.0 (RFC 3706 §5.1)."""
+
+HEARTBEAT_VENDOR_ID: Final = b"HeartBeat_Notify" + bytes.fromhex("386b0100")
+"""As ike-scan's list of vendor IDs has it."""
+
+
+NO_DPD: Final = DeadPeerDetection()
+NO_HEARTBEAT: Final = Heartbeat()
 
 
 class Endpoint(NamedTuple):
@@ -71,6 +82,8 @@ class GatewayParameters:
     initial_contact: bool = False
     nat_traversal: bool = False
     keepalive: int = 5
+    dpd: DeadPeerDetection = NO_DPD
+    heartbeat: Heartbeat = NO_HEARTBEAT
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,4 +127,4 @@ class EngineSettings:
     nonce_size: int = 20
     nat_variants: tuple[NatVariant, ...] = (NatVariant.DRAFT_00, NatVariant.DRAFT_02)
     retransmit_early: Duration = SECOND // 2
-    vendor_ids: tuple[bytes, ...] = (NETSCREEN_VENDOR_ID,)
+    vendor_ids: tuple[bytes, ...] = (NETSCREEN_VENDOR_ID, DPD_VENDOR_ID, HEARTBEAT_VENDOR_ID)

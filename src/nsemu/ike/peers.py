@@ -37,6 +37,7 @@ class Gateway:
         "expected_id",
         "keepalive",
         "learned",
+        "liveness",
         "local_id",
         "natted",
         "negotiating",
@@ -66,6 +67,7 @@ class Gateway:
         self.learned: Endpoint | None = None
         """Where the peer was at its last Phase 1."""
         self.keepalive: Timer | None = None
+        self.liveness = Liveness()
         self.natted = False
         """Whether the last Phase 1 found the peer behind NAT."""
         self.bad_spi_second = -1
@@ -83,6 +85,53 @@ class Gateway:
         for tunnel in tunnels:
             tunnel.gateway = self
             self.selectors.setdefault((tunnel.remote_id, tunnel.local_id), []).append(tunnel)
+
+
+class Liveness:
+    """How a peer is watched: timers, counts, and when it last gave a sign."""
+
+    __slots__ = (
+        "asked",
+        "beat_received",
+        "beat_sent",
+        "beat_sequence",
+        "beating",
+        "beats",
+        "check",
+        "dpd",
+        "heard",
+        "hello",
+        "peer_sequence",
+        "recovery",
+        "sequence",
+        "unanswered",
+    )
+
+    def __init__(self) -> None:
+        self.dpd: Timer | None = None
+        self.hello: Timer | None = None
+        self.check: Timer | None = None
+        self.recovery: Timer | None = None
+        self.heard: Instant = 0
+        """The last authentic IKE message."""
+        self.asked: Instant = 0
+        self.unanswered = 0
+        self.sequence = 0
+        self.peer_sequence = 0
+        self.beating = False
+        """Whether we send heartbeats."""
+        self.beats = False
+        """Whether the peer does."""
+        self.beat_sequence = 0
+        self.beat_sent: Instant = 0
+        self.beat_received: Instant = 0
+
+    def stop(self) -> None:
+        """Cancel all timers."""
+        for timer in (self.dpd, self.hello, self.check, self.recovery):
+            if timer is not None:
+                timer.cancel()
+        self.dpd = self.hello = self.check = self.recovery = None
 
 
 class Tunnel:

@@ -205,7 +205,8 @@ def _leave_old_address(context: IkeContext, sa: Phase1Sa) -> None:
 
 
 def follow(context: IkeContext, sa: Phase1Sa, ends: Ends) -> None:
-    """An authentic message came: a peer behind NAT is where it came from (RFC 3947 §7)."""
+    """An authentic message came: the peer lives, and one behind NAT is where it came from (RFC 3947 §7)."""
+    sa.gateway.liveness.heard = context.now
     if sa.nat is None or not sa.nat.remote or (sa.peer == ends.source and sa.local == ends.destination):
         return
     sa.local, sa.peer = ends.destination, ends.source

@@ -10,8 +10,9 @@ from nsemu.ike.context import IkeContext
 from nsemu.ike.events import Role
 from nsemu.ike.exchange import Phase1Sa, State
 from nsemu.ike.keys import Phase1Keys
+from nsemu.ike.nat_traversal import NatMap
 from nsemu.ike.parameters import Endpoint
-from nsemu.sim.scheduler import Duration
+from nsemu.sim.scheduler import Duration, Instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,12 @@ class Phase1View:
     retransmit_in: Duration | None
     errors: int
     keys: Phase1Keys | None = field(repr=False)
+    nat: NatMap | None = None
+    keepalive: int = 0
+    dpd: tuple[int, int] = (0, 0)
+    """Sequence numbers, own and the peer's."""
+    heartbeat: tuple[bool, Instant, Instant] = (False, 0, 0)
+    """Whether heartbeats are sent, and when the last one came and went."""
 
     @property
     def established(self) -> bool:
@@ -66,4 +73,8 @@ def _view(context: IkeContext, sa: Phase1Sa) -> Phase1View:
         sa.timer.at - context.now if sa.timer is not None and sa.answer is not None else None,
         sa.repeats,
         sa.keys,
+        sa.nat,
+        sa.gateway.parameters.keepalive,
+        (sa.gateway.liveness.sequence, sa.gateway.liveness.peer_sequence),
+        (sa.gateway.liveness.beating, sa.gateway.liveness.beat_received, sa.gateway.liveness.beat_sent),
     )

@@ -32,7 +32,7 @@ _BASIC: Final = 0x8000
 
 
 class NotifyType(IntEnum):
-    """Notify message types (RFC 2408 §3.14.1, RFC 2407 §4.6.3)."""
+    """Notify message types (RFC 2408 §3.14.1, RFC 2407 §4.6.3, RFC 3706 §5.3); HEARTBEAT is private to this project."""
 
     INVALID_PAYLOAD_TYPE = 1
     DOI_NOT_SUPPORTED = 2
@@ -68,6 +68,9 @@ class NotifyType(IntEnum):
     RESPONDER_LIFETIME = 24576
     REPLAY_STATUS = 24577
     INITIAL_CONTACT = 24578
+    R_U_THERE = 36136
+    R_U_THERE_ACK = 36137
+    HEARTBEAT = 40501
 
 
 LAST_ERROR_NOTIFY: Final = 16383
