@@ -170,7 +170,9 @@ class Model:
         return frozenset(addresses), pool.kind == "fixed"
 
     def _is_proxied(self, egress: str, destination: IPv4Address) -> bool:
-        """An address that the device itself answers ARP for has no neighbour behind it."""
+        """An address that is the device's own, or that it answers ARP for, has no neighbour behind it."""
+        if destination in OWN.values():
+            return True
         if egress != "ethernet3" or destination not in IPv4Network("1.1.1.0/24"):
             return False
         return (
