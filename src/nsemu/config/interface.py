@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from nsemu.config.monitor import NOT_MONITORED, InterfaceMonitor
 from nsemu.wire.address import Prefix
 
 
@@ -43,7 +44,7 @@ ALL_MANAGEMENT = frozenset(ManagementService) - {ManagementService.IDENT_RESET}
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """One interface.
+    """One interface. `pbr` is the policy that routes what comes in; `monitor` can take the interface down.
 
     `zone` is "Null" when unbound. `address` keeps its host part; None for none. `unnumbered` names the interface whose
     address a tunnel interface borrows. `manage` None means the default of the zone: all services in Trust and MGT,
@@ -57,6 +58,8 @@ class Interface:
     address: Prefix | None = None
     unnumbered: str | None = None
     mode: InterfaceMode = InterfaceMode.ROUTE
+    pbr: str | None = None
+    monitor: InterfaceMonitor = NOT_MONITORED
     manageable: bool = True
     manage: frozenset[ManagementService] | None = None
     manage_ip: int | None = None

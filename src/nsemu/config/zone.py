@@ -20,7 +20,9 @@ class ZoneKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """A zone. `block` is intrazone blocking; `carrier` the zone whose interfaces carry a tunnel zone (B168, B214).
+    """A zone. `pbr` is the policy that routes what comes in.
+
+    `block` is intrazone blocking; `carrier` the zone whose interfaces carry a tunnel zone (B168, B214).
 
     `screen` are the SCREEN options for what comes in from the zone.
     """
@@ -31,6 +33,7 @@ class Zone:
     vrouter: str = "trust-vr"
     block: bool = False
     tcp_rst: bool = False
+    pbr: str | None = None
     shared: bool = False
     carrier: str | None = None
     predefined: bool = False

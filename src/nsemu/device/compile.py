@@ -24,6 +24,7 @@ from nsemu.ipsec.sa import SaParameters
 from nsemu.ipsec.tunnel import Tunnel
 from nsemu.policy.table import compile_policies
 from nsemu.routing.compile import compile_tables
+from nsemu.routing.selection import compile_selection
 from nsemu.runtime.interface import RunInterface
 from nsemu.sim.scheduler import Instant
 
@@ -79,6 +80,7 @@ class Compiler:
         state = self._state
         self._interfaces.settle(state.config, self._usable, now)
         state.routes = compile_tables(state.config, self._is_up, state.routes)
+        state.selection = compile_selection(state.config, state.routes, self._is_up, state.selection)
         state.generation += 1
 
     def configure_ike(self, engine: IkeEngine, now: Instant) -> None:

@@ -144,7 +144,7 @@ def _route(story: Story, step: steps.RouteLookup) -> Iterable[str]:
 def _search_lines(story: Story, step: steps.RouteLookup) -> Iterator[str]:
     flags, origin = ("3000", story.interface) if step.reverse else ("0", "null")
     ends = f"{format_ipv4(step.source)}->{format_ipv4(step.destination)}"
-    vrouters = [step.vrouter, *(_next_vrouter(subject) for _, subject in step.path)]
+    vrouters = [*(vrouter for vrouter, _ in step.path), step.found_in or step.vrouter]
     for vrouter in vrouters:
         yield f"  search route to ({step.interface}, {ends}) in vr {vrouter} for vsd-0/flag-{flags}/ifp-{origin}"
     story.vrouter = vrouters[-1]
@@ -153,7 +153,7 @@ def _search_lines(story: Story, step: steps.RouteLookup) -> Iterator[str]:
         yield f"  route to {destination} not found"
         return
     gateway = format_ipv4(step.gateway or step.destination)
-    yield f"  {story.dialect.destination_mark}{step.route_id}.route {destination}->{gateway}, to {step.egress}"
+    yield f"  {_mark(story, step)}{step.route_id}.route {destination}->{gateway}, to {step.egress}"
 
 
 def _next_vrouter(subject: steps.Subject) -> str:
@@ -167,6 +167,23 @@ def _routed(story: Story, step: steps.RouteLookup) -> Iterable[str]:
     if story.dialect.functions:
         return (f"  routed (x_dst_ip {destination}) from {ingress} ({ingress} in 0) to {step.egress}",)
     return (f"  routed ({destination}, 0.0.0.0) from {ingress} ({ingress} in 0) to {step.egress}",)
+
+
+def _mark(story: Story, step: steps.RouteLookup) -> str:
+    """The table that decided, in releases that name it."""
+    mark = story.dialect.destination_mark
+    return {"source-routing": "[  Src] ", "sibr-routing": "[ SIBR] "}.get(step.table, mark) if mark else ""
+
+
+def _policy_routing(story: Story, step: steps.PolicyRouting) -> Iterable[str]:
+    if not step.egress:
+        return (f"  PBR: policy {step.policy} matched, {step.fault}",)
+    story.egress = step.egress
+    story.vrouter = step.vrouter
+    destination = story.ends.destination if story.ends is not None else 0
+    story.gateway = step.gateway or destination
+    way = f"{format_ipv4(destination)}->{format_ipv4(story.gateway)}, to {step.egress}"
+    return (f"  PBR: policy {step.policy} matched, route {way}",)
 
 
 def _policy(story: Story, step: steps.PolicyMatch) -> Iterator[str]:
@@ -341,6 +358,7 @@ RENDERERS: Final[dict[type[Step], Callable[[Story, Any], Iterable[str]]]] = {
     steps.SelfCheck: _self_check,
     steps.RouteLookup: _route,
     steps.PolicyMatch: _policy,
+    steps.PolicyRouting: _policy_routing,
     steps.SourceTranslation: _source_translation,
     steps.DestinationTranslation: _destination_translation,
     steps.TunnelSelect: _tunnel_select,

@@ -109,7 +109,8 @@ def _subjects(step: Step) -> tuple[Subject, ...]:
     """What the admin wrote that decided; for a route also the next-vrouter routes on the way to it."""
     if isinstance(step, steps.RouteLookup):
         followed = [subject for _, subject in step.path]
-        return (*followed, step.subject) if step.subject and step.subject not in followed else tuple(followed)
+        decided = (step.subject,) if step.subject and step.subject not in followed else ()
+        return (*step.settings, *followed, *decided)
     if isinstance(step, steps.SourceTranslation) and step.after is None and not step.reason.endswith("mode"):
         return ()
     subject: Subject = getattr(step, "subject", ())
@@ -208,11 +209,25 @@ def _route(step: steps.RouteLookup, _ends: object) -> _Words:
     through = "".join(f"{vrouter} > " for vrouter, _ in step.path)
     if step.route_id is None:
         return _Words(stage, f"{head}no route to {format_ipv4(step.destination)} in {step.vrouter}")
-    last = step.path[-1][1][2] if step.path else None
-    vrouter = getattr(last, "next_vrouter", None) or step.vrouter
+    vrouter = step.found_in or step.vrouter
     gateway = f" through gateway {format_ipv4(step.gateway)}" if step.gateway else ""
     target = f"{step.prefix} to {step.egress}{gateway}"
-    return _Words(stage, f"{head}{target}, route {step.route_id} in {through}{vrouter}")
+    return _Words(stage, f"{head}{target}, route {step.route_id} in {through}{vrouter}{_TABLES[step.table]}")
+
+
+_TABLES: Final = {
+    "destination-routing": "",
+    "source-routing": ", by source",
+    "sibr-routing": ", by ingress interface and source",
+}
+
+
+def _policy_routing(step: steps.PolicyRouting, _ends: object) -> _Words:
+    head = f"PBR policy {step.policy} of {step.bound}, rule {step.rule}"
+    if not step.egress:
+        return _Words(Stage.ROUTE, f"{head}: action group {step.action_group} cannot be used ({step.fault})")
+    gateway = f" through gateway {format_ipv4(step.gateway)}" if step.gateway else ""
+    return _Words(Stage.ROUTE, f"{head}: to {step.egress}{gateway} by action group {step.action_group}")
 
 
 def _policy(step: steps.PolicyMatch, _ends: object) -> _Words:
@@ -325,6 +340,7 @@ RENDERERS: Final[dict[type[Step], Callable[[Any, Any], _Words | None]]] = {
     steps.SelfCheck: _self_check,
     steps.RouteLookup: _route,
     steps.PolicyMatch: _policy,
+    steps.PolicyRouting: _policy_routing,
     steps.SourceTranslation: _nat,
     steps.DestinationTranslation: _destination_nat,
     steps.TunnelSelect: _tunnel,

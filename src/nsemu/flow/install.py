@@ -8,11 +8,10 @@ from nsemu.flow.packet import TCP
 from nsemu.flow.rewrite import Rewrite
 from nsemu.flow.session import HALF_OPEN_TIMEOUT, FlowTuple, Session, TcpState, Wing, session_key
 from nsemu.flow.setup import FlowSetup
-from nsemu.flow.stages.route import lookup_step
+from nsemu.flow.stages.route import lookup_step, way_back
 from nsemu.flow.state import FlowState
 from nsemu.flow.steps import SessionCreated
 from nsemu.flow.tunnels import TunnelPath
-from nsemu.routing.resolve import resolve
 from nsemu.runtime.drop import DropReason
 from nsemu.runtime.interface import RunInterface
 from nsemu.sim.scheduler import SECOND
@@ -57,6 +56,8 @@ def describe_wing(wing: Wing) -> str:
 
 
 def _begin(state: FlowState, setup: FlowSetup, session: Session) -> None:
+    if setup.multipath is not None:
+        state.turns[setup.multipath] = state.turns.get(setup.multipath, 0) + 1
     session.icmp = setup.icmp
     session.link_source = setup.link_source
     matched = setup.decision.service if setup.decision is not None else None
@@ -138,9 +139,8 @@ def _reverse_way(state: FlowState, setup: FlowSetup) -> _Way | DropReason:
     if setup.trace is not None:
         addresses = (setup.destination, setup.source)
         setup.add(lookup_step(state, setup.egress.name, addresses, setup.ingress.vrouter, reverse=True))
-    resolution = resolve(state.routes, setup.ingress.vrouter, setup.source)
+    entry = way_back(state, setup.ingress.vrouter, setup.source, setup.ingress)
     way = _Way(setup)
-    entry = resolution.entry if resolution is not None else None
     egress = state.interfaces.get(entry.interface or "") if entry is not None and not entry.discards else None
     if through is not None or (egress is not None and egress.is_tunnel):
         next_hop = entry.next_hop(setup.source) if entry is not None else 0

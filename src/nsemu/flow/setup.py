@@ -10,6 +10,7 @@ from nsemu.nat.pools import Lease
 from nsemu.policy.decision import Decision, Traffic
 from nsemu.runtime.interface import RunInterface
 from nsemu.runtime.trace import PacketTrace, Step
+from nsemu.wire.address import Prefix
 
 Address = tuple[int, int]
 """(address, port)."""
@@ -20,6 +21,7 @@ class FlowSetup:
 
     `renews` is the session that is looked at again after a configuration or route change; None for a new flow.
     `new_source` and `new_destination` are (address, port) after translation; `lease` holds the source that was given.
+    `multipath` names the equal-cost paths among which the flow took its turn.
     `vrouter` is where the destination is looked up: that of the ingress interface, or of the mapped host.
     `detail` and `subject` explain a drop. `icmp` is (type, code) of an ICMP message that is no echo.
     """
@@ -35,6 +37,7 @@ class FlowSetup:
         "ingress",
         "lease",
         "link_source",
+        "multipath",
         "new_destination",
         "new_source",
         "next_hop",
@@ -67,6 +70,7 @@ class FlowSetup:
         self.egress: RunInterface = ingress
         self.next_hop = 0
         self.route_id = 0
+        self.multipath: tuple[str, Prefix] | None = None
         self.decision: Decision | None = None
         self.path: TunnelPath | None = None
         self.new_source: Address | None = None

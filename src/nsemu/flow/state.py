@@ -23,6 +23,7 @@ from nsemu.nat.ports import PortTranslator
 from nsemu.policy.services import ServiceTable
 from nsemu.policy.table import PolicyTable
 from nsemu.routing.resolve import resolve
+from nsemu.routing.selection import RouteSelection
 from nsemu.routing.table import RoutingTable
 from nsemu.runtime.drop import DropReason
 from nsemu.runtime.event_log import Level
@@ -31,6 +32,7 @@ from nsemu.runtime.reassembly import Reassembly
 from nsemu.runtime.trace import PacketTrace
 from nsemu.screen.runtime import Screening
 from nsemu.sim.scheduler import Scheduler
+from nsemu.wire.address import Prefix
 
 
 class UdpHandler(Protocol):
@@ -98,6 +100,8 @@ class FlowState:
         self.generation = 0
         self.interfaces: dict[str, RunInterface] = {}
         self.routes: Mapping[str, RoutingTable] = {}
+        self.selection: RouteSelection | None = None
+        self.turns: dict[tuple[str, Prefix], int] = {}
         self.policies: PolicyTable
         self.services: ServiceTable
         self.indexes: dict[str, SessionIndex] = {}

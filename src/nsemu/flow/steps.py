@@ -118,7 +118,9 @@ class SelfCheck(Step):
 class RouteLookup(Step):
     """A route was looked for; `route_id` is None when there was none.
 
-    `path` are the next-vrouter routes followed before, as (virtual router, subject).
+    `path` are the next-vrouter routes followed before, as (virtual router, subject). `found_in` is the virtual router
+    where the lookup ended, `table` the kind of the table that decided there. `settings` are the subjects that made
+    other tables than those by destination be asked.
     """
 
     interface: str
@@ -133,6 +135,27 @@ class RouteLookup(Step):
     path: tuple[tuple[str, Subject], ...]
     subject: Subject
     losers: tuple[tuple[str, str], ...] = ()
+    found_in: str = ""
+    table: str = "destination-routing"
+    settings: tuple[Subject, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyRouting(Step):
+    """A rule of policy-based routing matched. `bound` says where its policy is bound.
+
+    `egress` is "" and `fault` says why when no entry of its action group can be used: routing tables then decide.
+    """
+
+    vrouter: str
+    bound: str
+    policy: str
+    rule: int
+    action_group: str
+    egress: str
+    gateway: int
+    fault: str
+    subject: Subject
 
 
 @dataclass(frozen=True, slots=True)

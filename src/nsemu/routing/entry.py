@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from nsemu.config.vrouter import RouteKey
 from nsemu.wire.address import Prefix
@@ -13,7 +14,31 @@ NULL_INTERFACE = "null"
 ConnectedKey = tuple[str, "RouteProtocol", Prefix]
 """(interface, CONNECTED or HOST, network)."""
 
-EntryKey = RouteKey | ConnectedKey
+
+class DefaultRouteKey(NamedTuple):
+    """The default route of `add-default-route`."""
+
+    vrouter: str
+
+
+class ImportedKey(NamedTuple):
+    """A route of another virtual router: where it came from, and its key there."""
+
+    vrouter: str
+    origin: RouteKey | ConnectedKey | DefaultRouteKey | ImportedKey
+
+
+class PolicyKey(NamedTuple):
+    """An action of policy-based routing: virtual router, policy, its rule, its action group, the entry of that."""
+
+    vrouter: str
+    policy: str
+    rule: int
+    action_group: str
+    action: int
+
+
+EntryKey = RouteKey | ConnectedKey | DefaultRouteKey | ImportedKey | PolicyKey
 """What makes an entry the same entry after the tables were compiled again."""
 
 
@@ -59,11 +84,9 @@ class RouteEntry:
     key: EntryKey
 
     @property
-    def subject(self) -> tuple[str, str, RouteKey] | tuple[str, str]:
-        """What the admin wrote: ("route", vrouter, RouteKey), or ("interface", name) for a connected network."""
-        if isinstance(self.key, RouteKey):
-            return ("route", self.vrouter, self.key)
-        return ("interface", self.key[0])
+    def subject(self) -> tuple[object, ...]:
+        """What the admin wrote: ("route", vrouter, RouteKey), ("interface", name) for a connected network, …"""
+        return subject_of(self.key)
 
     @property
     def usable(self) -> bool:
@@ -86,3 +109,16 @@ class RouteEntry:
     def next_hop(self, destination: int) -> int:
         """The address that ARP has to find: the gateway, or the destination itself."""
         return self.gateway or destination
+
+
+def subject_of(key: EntryKey) -> tuple[object, ...]:
+    """What the admin wrote for an entry with this key; of an imported route, what was written where it comes from."""
+    if isinstance(key, RouteKey):
+        return ("route", key.vrouter, key)
+    if isinstance(key, ImportedKey):
+        return subject_of(key.origin)
+    if isinstance(key, DefaultRouteKey):
+        return ("add-default-route", key.vrouter)
+    if isinstance(key, PolicyKey):
+        return ("pbr", key)
+    return ("interface", key[0])

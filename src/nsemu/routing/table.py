@@ -1,8 +1,8 @@
 """The routing table of one virtual router: longest-prefix lookup over disjoint intervals.
 
 A table never changes. When the configuration or the state of an interface does, `compile_tables` makes another one.
-Tables by source address or ingress interface will be further objects of this class; nothing here asks what the number
-that is looked up means.
+Tables by source address or ingress interface are further objects of this class; nothing here asks what the number that
+is looked up means.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from operator import attrgetter
 
 from nsemu.routing.entry import RouteEntry
+from nsemu.wire.address import Prefix
 
 _KNOWN_LIMIT = 8192
 
@@ -19,15 +20,20 @@ _KNOWN_LIMIT = 8192
 class RoutingTable:
     """All entries of one virtual router in the order of their IDs, and the lookup over the active ones."""
 
-    __slots__ = ("_known", "_owners", "_starts", "entries", "name", "next_id")
+    __slots__ = ("_equals", "_known", "_owners", "_starts", "entries", "multipath", "name", "next_id")
 
-    def __init__(self, name: str, entries: Iterable[RouteEntry] = (), next_id: int = 1) -> None:
+    def __init__(
+        self, name: str, entries: Iterable[RouteEntry] = (), next_id: int = 1, *, multipath: bool = False
+    ) -> None:
+        """`multipath` tells that a prefix may have several active entries."""
         self.name = name
+        self.multipath = multipath
         self.entries: tuple[RouteEntry, ...] = tuple(entries)
         self.next_id = next_id
         self._starts: list[int] = []  # made at the first lookup: many tables are replaced before they have one
         self._owners: list[RouteEntry | None] = []
         self._known: dict[int, RouteEntry | None] = {}
+        self._equals: dict[Prefix, tuple[RouteEntry, ...]] = {}
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -38,6 +44,16 @@ class RoutingTable:
             return self._known[destination]
         except KeyError:
             return self._search(destination)
+
+    def equals(self, entry: RouteEntry) -> tuple[RouteEntry, ...]:
+        """The active entries of the prefix of `entry`, by ID: equal-cost paths, and just itself without them."""
+        if not self.multipath:
+            return (entry,)
+        found = self._equals.get(entry.prefix)
+        if found is None:
+            found = tuple(one for one in self.entries if one.active and one.prefix == entry.prefix) or (entry,)
+            self._equals[entry.prefix] = found
+        return found
 
     def entry(self, number: int) -> RouteEntry | None:
         """The entry with that ID."""
@@ -52,9 +68,16 @@ class RoutingTable:
         winner = next((entry for entry in covering if entry.usable), None)
         return tuple((entry, _reason(entry, winner)) for entry in covering)
 
+    def _leaders(self) -> list[RouteEntry]:
+        """The active entries that lookups find: of equal-cost paths the first."""
+        active = [entry for entry in self.entries if entry.active]
+        if not self.multipath:
+            return active
+        return list({entry.prefix: entry for entry in reversed(active)}.values())
+
     def _search(self, destination: int) -> RouteEntry | None:
         if not self._starts:
-            self._starts, self._owners = _intervals([entry for entry in self.entries if entry.active])
+            self._starts, self._owners = _intervals(self._leaders())
         found = self._owners[bisect_right(self._starts, destination) - 1]
         if len(self._known) >= _KNOWN_LIMIT:  # a scan of the address space must not fill the memory
             self._known.clear()
@@ -104,4 +127,4 @@ def _reason(entry: RouteEntry, winner: RouteEntry | None) -> str:
         return f"preference {entry.preference} is not below {winner.preference}"
     if entry.metric != winner.metric:
         return f"metric {entry.metric} is not below {winner.metric}"
-    return f"as good as route {winner.id}, but entered later"
+    return f"equal-cost path beside {winner.id}" if entry.active else f"as good as route {winner.id}, but entered later"
