@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from nsemu.cli.grammar.nodes import Arguments, Node, Setting
 from nsemu.cli.grammar.printer import command_line
-from nsemu.cli.settings import LAYOUT, TREE, flow, interface, policy, screen, vpn, vrouter, zone
+from nsemu.cli.settings import LAYOUT, TREE, flow, interface, nat, policy, screen, vpn, vrouter, zone
 from nsemu.cli.settings.layout import Block, Each, Item
 from nsemu.config.device import DeviceConfig
 
@@ -60,6 +60,10 @@ def _screen_is(subject: Subject) -> Wanted:
     return wanted
 
 
+def _all_are(**values: object) -> Wanted:
+    return lambda arguments: all(arguments.get(name) == value for name, value in values.items())
+
+
 def _any(_arguments: Arguments) -> bool:
     return True
 
@@ -100,6 +104,12 @@ def _criteria(subject: Subject, purpose: str) -> tuple[tuple[Setting, ...], Want
         return (zone.ZONE_BLOCK,), _named("zone", subject[1])
     if kind == "screen":
         return (screen.SCREEN_OPTION, screen.SCREEN_URL), _screen_is(subject)
+    if kind == "mip":
+        return (nat.MIP,), _all_are(interface=subject[1], mapped=subject[2])
+    if kind == "vip":
+        return (nat.VIP,), _all_are(interface=subject[1], virtual=subject[2], port=subject[3])
+    if kind == "nhtb":
+        return (nat.NHTB,), _all_are(interface=subject[1], next_hop=subject[2])
     if kind == "vpn":
         return (vpn.VPN, vpn.VPN_BIND), _named("vpn", subject[1])
     if kind == "flow":

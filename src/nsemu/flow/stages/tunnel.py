@@ -18,18 +18,19 @@ def tunnel(state: FlowState, setup: FlowSetup) -> DropReason | None:
     """Decide the tunnel, and see that it is usable."""
     reason = "policy"
     if setup.egress.is_tunnel:
-        reason = "route"
+        reason = "route" if len(setup.egress.tunnel_ids) < 2 else "nhtb"
         setup.path = bound_tunnel(state, setup.egress, setup.next_hop)
         if setup.path is None:
-            several = len(setup.egress.tunnel_ids) > 1
-            setup.detail = f"no binding for next hop {format_ipv4(setup.next_hop)}" if several else setup.egress.name
+            unbound = f"no binding for next hop {format_ipv4(setup.next_hop)}"
+            setup.detail = unbound if reason == "nhtb" else setup.egress.name
             setup.subject = ("interface", setup.egress.name)
             return DropReason.NO_TUNNEL
     path = setup.path
     if path is None:
         return None
     if setup.trace is not None:
-        subject = ("vpn", path.vpn)
+        by_hop = reason == "nhtb"
+        subject = ("nhtb", setup.egress.name, setup.next_hop) if by_hop else ("vpn", path.vpn)
         setup.add(TunnelSelect(path.identifier, path.vpn, path.tunnel.settings.peer, reason, subject))
     return require_sa(state, setup, path)
 
