@@ -103,6 +103,11 @@ RESTORED = {
     "interface ip manageable": ("unset interface ethernet3 ip manageable", "set interface ethernet3 ip manageable"),
     "interface manage": ("set interface ethernet3 manage ping", "unset interface ethernet3 manage ping"),
     "interface manage-ip": ("set interface ethernet3 manage-ip 1.1.1.9", "unset interface ethernet3 manage-ip"),
+    "interface dhcp client": ("set interface e3 dhcp client", "unset interface e3 ip dhcp-client enable"),
+    "interface dhcp client settings server": (
+        "set interface e3 dhcp client settings server 1.1.1.5",
+        "unset interface e3 dhcp client settings server",
+    ),
     "interface mtu": ("set interface ethernet3 mtu 1400", "unset interface ethernet3 mtu"),
     "interface phy link-down": ("set interface ethernet3 phy link-down", "unset interface ethernet3 phy link-down"),
     "interface description": ('set interface e3 description "to the net"', "unset interface e3 description"),

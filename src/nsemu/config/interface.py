@@ -49,6 +49,7 @@ class Interface:
     `zone` is "Null" when unbound. `address` keeps its host part; None for none. `unnumbered` names the interface whose
     address a tunnel interface borrows. `manage` None means the default of the zone: all services in Trust and MGT,
     none elsewhere. `mtu` 0 means the default of the kind. `link_down` is `phy link-down`.
+    `dhcp_client` takes the address from a server, `dhcp_server` is the only one to accept, 0 for any.
     `loopback_group` names the loopback interface whose MIPs and DIP pools this interface serves as well.
     """
 
@@ -67,6 +68,8 @@ class Interface:
     link_down: bool = False
     loopback_group: str | None = None
     description: str = ""
+    dhcp_client: bool = False
+    dhcp_server: int = 0
 
 
 def management_services(interface: Interface) -> frozenset[ManagementService]:

@@ -119,7 +119,10 @@ class RouteKey:
 
 @dataclass(frozen=True, slots=True)
 class StaticRoute:
-    """A static route with what is negotiable about it."""
+    """A static route with what is negotiable about it.
+
+    `learned_gateway` is the next hop that a DHCP lease gave, 0 for none: run-time state, never what an admin wrote.
+    """
 
     key: RouteKey
     preference: int | None = None  # None: that of static routes of its router.

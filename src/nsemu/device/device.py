@@ -15,6 +15,7 @@ from nsemu.device.compile import Compiler
 from nsemu.device.debug_buffer import DebugBuffer
 from nsemu.device.debug_flow import render_flow
 from nsemu.device.debug_story import dialect_of
+from nsemu.device.dhcp import DhcpClients, leased
 from nsemu.device.dns import DnsClient
 from nsemu.device.idle import IdleWatch
 from nsemu.device.ike_glue import IkeGlue
@@ -94,6 +95,9 @@ class Device:
         self.state.screening = Screening(self._entropy.stream(f"{self.name}/{self.resets}/screen").octets(KEY_LENGTH))
         names = self._entropy.stream(f"{self.name}/{self.resets}/dns")
         self.dns = DnsClient(self.state, names, self._names_changed)
+        stream = self._entropy.stream(f"{self.name}/{self.resets}/dhcp")
+        self._moved: set[int] = set()
+        self.dhcp = DhcpClients(self.state, stream, self._lease_changed)
         self._compiler = Compiler(self.state, self.interfaces, self.dns)
         self.ike = self._make_ike()
         self._idle = IdleWatch(scheduler, self.database, lambda: self._compiler.plans, self.clear_tunnel)
@@ -106,8 +110,8 @@ class Device:
 
     @property
     def config(self) -> DeviceConfig:
-        """The running configuration."""
-        return self.state.config
+        """The running configuration, as the admin wrote it; what leases add to it is in `state.config`."""
+        return self._config
 
     @property
     def tunnel_plans(self) -> Mapping[int, TunnelPlan]:
@@ -121,7 +125,7 @@ class Device:
 
     def commit(self, config: DeviceConfig) -> None:
         """Put a checked configuration in force; cannot fail."""
-        if config is not self.state.config:
+        if config is not self._config:
             self.modified = True
             self._apply(config)
 
@@ -154,6 +158,7 @@ class Device:
         self.ike.stop()
         self._idle.stop()
         self.dns.stop()
+        self.dhcp.stop()
         self.state.stop()
         if self._sweeper is not None:
             self._sweeper.cancel()
@@ -177,7 +182,9 @@ class Device:
         counters.in_bytes += len(frame)
         ethertype = frame[12:14]
         if ethertype == _IPV4:
-            if frame[:6] == ingress.mac:
+            if interface in self.dhcp.clients and self.dhcp.takes(frame):
+                self.dhcp.receive(ingress, frame)
+            elif frame[:6] == ingress.mac:
                 if self.debug.flow:
                     trace = self._debugged(ingress, frame, trace)
                     return
@@ -195,6 +202,7 @@ class Device:
         self._compiler.refresh_routes(self.scheduler.now)
         if up:
             self.state.neighbors.announce(found)
+            self.dhcp.carrier(interface)
             self.dns.refresh()
 
     def originate(self, packet: Ipv4Packet, vrouter: str) -> bool:
@@ -205,6 +213,11 @@ class Device:
         left = originate(self.state, packet, vrouter, trace)
         self._write_flow(trace, 0)
         return left
+
+    def release_lease(self, interface: str) -> None:
+        """`exec dhcp client X release`: the interface has no address until it is told to renew."""
+        self.dhcp.release(interface)
+        self._lease_changed()
 
     def clear_tunnel(self, identifier: int) -> None:
         """`clear sa ID`: the SAs go, the peer is told. Those of a manual key tunnel stay."""
@@ -310,12 +323,17 @@ class Device:
 
     def _apply(self, config: DeviceConfig) -> None:
         now = self.scheduler.now
+        self._config = config
+        self.dhcp.configure(config)
+        leases = self.dhcp.leases
         before = {name: interface.address for name, interface in self.interfaces.items.items()}
-        self._compiler.apply(config, now)
+        self._compiler.apply(leased(config, leases), now)
         self._compiler.configure_ike(self.ike.engine, now)
         self.ike.pump()
         self._idle.refresh()
-        self.dns.configure(names_in_use(config), config.system.dns_servers, config.system.domain)
+        learned = (server for lease in leases.values() for server in lease.dns)
+        servers = tuple(dict.fromkeys((*config.system.dns_servers, *learned)))
+        self.dns.configure(names_in_use(config), servers, config.system.domain)
         for name, interface in self.interfaces.items.items():
             if interface.address != before.get(name, 0) and not interface.is_tunnel:
                 self.state.neighbors.announce(interface)
@@ -323,6 +341,19 @@ class Device:
     def _names_changed(self) -> None:
         """A domain name in use has other addresses: gateways, tunnels and policies follow (B216)."""
         self._apply(self.config)
+
+    def _lease_changed(self) -> None:
+        """A DHCP lease came, went or has other terms: follow, and negotiate active tunnels anew (B323)."""
+        tunnels = self.database.tunnels
+        self._moved |= {identifier for identifier, tunnel in tunnels.items() if tunnel.active}
+        self._apply(self._config)
+        for identifier in sorted(self._moved):
+            path = self.state.paths.get(identifier)
+            if path is not None and not path.tunnel.active and path.negotiable:
+                self.ike.engine.acquire(identifier, self.scheduler.now)
+        # While there is no address they wait for one.
+        self._moved = {one for one in self._moved & tunnels.keys() if not tunnels[one].settings.local}
+        self.ike.pump()
 
     def _sweep(self) -> None:
         self.state.sweep()

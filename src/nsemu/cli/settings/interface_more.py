@@ -15,6 +15,7 @@ from nsemu.cli.grammar import (
     sequence,
     when_set,
 )
+from nsemu.cli.settings import interface_dhcp
 from nsemu.cli.settings.kept import Shelf, ip, number, text, words
 from nsemu.cli.types import INTERFACE
 from nsemu.config.editor import Editor
@@ -168,9 +169,9 @@ _SERVER = (
         ),
     ),
 )
-_CLIENT = DHCP.setting("interface dhcp client")
+_CLIENT = interface_dhcp.DHCP_CLIENT
 _CLIENT_SETTINGS = (
-    DHCP.line("server", "server to ask", ip("server"), name="client settings server"),
+    interface_dhcp.SERVER_NODE,
     DHCP.line("lease", "minutes to ask for", number("minutes", 0, 2**31 - 1, "minutes"), name="client settings lease"),
     DHCP.line("vendor", "vendor ID", text("vendor", "vendor ID", 32), name="client settings vendor"),
     DHCP.line("autoconfig", "begin at start", name="client settings autoconfig"),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from nsemu.cli.context import Context
 from nsemu.cli.grammar import Arguments, Command, argument, choice, keyword
 from nsemu.cli.settings.checks import require
+from nsemu.cli.show import dhcp
 from nsemu.cli.show.layout import Layout, cut, dated, enabled, layout_of, lines
 from nsemu.cli.types import INTERFACE
 from nsemu.config.errors import ConfigError
@@ -105,7 +106,7 @@ def _head(view: InterfaceView, layout: Layout) -> Iterator[str]:
     yield f"  status change:{view.changes}{changed}"
     yield f"  vsys Root, zone {view.zone}, vr {view.vrouter}"
     if view.kind is InterfaceKind.ETHERNET and view.zone_bound:
-        yield "  dhcp client disabled"
+        yield f"  dhcp client {enabled(view.dhcp_client)}"
         yield "  PPPoE disabled"
     if layout.extended or view.is_tunnel:
         yield f"  admin mtu {view.admin_mtu}, operating mtu {view.mtu}, default mtu 1500"
@@ -216,7 +217,11 @@ INTERFACE_NODE = keyword(
             "interface",
             INTERFACE,
             "interface name",
-            choice(Command(_one), keyword("nhtb", "show next-hop tunnel binding table", Command(_next_hops))),
+            choice(
+                Command(_one),
+                keyword("nhtb", "show next-hop tunnel binding table", Command(_next_hops)),
+                dhcp.OF_INTERFACE,
+            ),
         ),
     ),
 )

@@ -84,6 +84,7 @@ class InterfaceView:
     description: str
     vpns: tuple[str, ...]
     next_hops: tuple[NextHopTunnelView, ...]
+    dhcp_client: bool = False
 
     @property
     def is_tunnel(self) -> bool:
@@ -164,6 +165,7 @@ def _interface(device: Device, interface: RunInterface) -> InterfaceView:
         record.description,
         tuple(dict.fromkeys(tunnel.settings.vpn for tunnel in tunnels)),
         tuple(_next_hops(device, interface)),
+        record.dhcp_client,
     )
 
 
