@@ -35,6 +35,7 @@ def test_the_device_translates_as_the_second_opinion_says(seed: int) -> None:
         found = box.send(flow.interface, made(flow))
         if expected is None:
             assert found == [], story
+            box.run(5)  # a next hop that does not answer is reported late
             continue
         if not found:
             assert may_be_exhausted(box, expected), story

@@ -12,8 +12,10 @@ from dataclasses import dataclass, replace
 
 from nsemu.config.address import PREDEFINED_ADDRESSES
 from nsemu.config.algorithms import AuthenticationMethod
+from nsemu.config.bridge import zone_of_outgoing
 from nsemu.config.device import DeviceConfig
 from nsemu.config.ike import Identity, IdentityType, IkeGateway, Phase1Proposal, Phase2Proposal, SecurityLevel
+from nsemu.config.mapped import mapped_range
 from nsemu.config.policy import Policy, PolicyAction
 from nsemu.config.predefined import PHASE1_SETS, PHASE2_SETS
 from nsemu.config.service import ANY_SERVICE
@@ -103,8 +105,7 @@ def _plans_of(
             vpn.name, configured or Selector(), settings, proposals, vpn.replay, "", idle_time=vpn.idle_time
         )
         return
-    outgoing = config.interfaces.get(settings.outgoing_interface)
-    carrier = _carrier_zone(config, vpn, outgoing.zone if outgoing is not None else "")
+    carrier = _carrier_zone(config, vpn, zone_of_outgoing(config, settings.outgoing_interface))
     grouped: dict[Selector, list[tuple[Policy, bool]]] = {}
     for policy in policies:
         outbound = policy.to_zone == carrier
@@ -136,8 +137,7 @@ def _settings(vpn: Vpn, gateway: IkeGateway, peer: int, local: int, proposal: Ph
 def _manual_plan(
     config: DeviceConfig, vpn: Vpn, keys: ManualKeys, addresses: dict[str, int], policies: list[Policy]
 ) -> TunnelPlan:
-    interface = config.interfaces.get(keys.outgoing_interface)
-    carrier = _carrier_zone(config, vpn, interface.zone if interface is not None else "")
+    carrier = _carrier_zone(config, vpn, zone_of_outgoing(config, keys.outgoing_interface))
     settings = TunnelSettings(
         vpn.name,
         "",
@@ -194,10 +194,26 @@ def configured_selector(config: DeviceConfig, proxy_id: ProxyId) -> Selector:
 def derived_selector(config: DeviceConfig, policy: Policy, outbound: bool) -> Selector:
     """The selector that a policy yields (B171): its addresses and service; several cells or a group mean any (B176)."""
     source = _address_selector(config, policy.from_zone, policy.sources, policy.source_negate)
+    if outbound and policy.source_nat:
+        source = _translated_selector(config, policy)  # B175: what enters the tunnel has these sources
     destination = _address_selector(config, policy.to_zone, policy.destinations, policy.destination_negate)
     local, remote = (source, destination) if outbound else (destination, source)
     protocol, port = _service_selector(config, policy.services)
     return Selector(local, remote, protocol, port)
+
+
+def _translated_selector(config: DeviceConfig, policy: Policy) -> Prefix:
+    """The smallest network around the translated sources of a policy (E025: the book's /25 is too small for one)."""
+    pool = config.dips.get(policy.dip_id) if policy.dip_id is not None else None
+    if pool is not None:
+        return Prefix(pool.low, 32 - (pool.low ^ pool.high).bit_length()).network
+    vpn = config.vpns.get(policy.vpn or "")
+    gateway = config.gateways.get(vpn.gateway) if vpn is not None else None
+    zone = vpn.bind_zone if vpn is not None else None
+    numbered = [item.address for item in config.interfaces.values() if zone and item.zone == zone and item.address]
+    outgoing = config.interfaces.get(gateway.outgoing_interface) if gateway is not None else None
+    own = numbered[0] if numbered else outgoing.address if outgoing is not None else None
+    return Prefix(own.address, 32) if own is not None else ANYWHERE
 
 
 def _address_selector(config: DeviceConfig, zone: str, names: tuple[str, ...], negate: bool) -> Prefix:
@@ -206,6 +222,9 @@ def _address_selector(config: DeviceConfig, zone: str, names: tuple[str, ...], n
     record = config.addresses.get((zone, names[0]))
     if record is not None and record.prefix is not None:
         return record.prefix.network
+    mapped = mapped_range(names[0])
+    if mapped is not None:
+        return Prefix(mapped[0], 32 - (mapped[0] ^ mapped[1]).bit_length())
     return PREDEFINED_ADDRESSES.get(names[0], ANYWHERE)
 
 
