@@ -26,36 +26,55 @@ def command_line(root: Node, leaf: Leaf, arguments: Arguments, *, unset: bool = 
 
     Raises GrammarError when the declaration cannot express them.
     """
-    path = _path_to(root, leaf)
+    path = _paths(root).get(leaf)
     pieces = None if path is None else _Printer(leaf, unset).pieces(path, arguments)
     if pieces is None:
         raise GrammarError(f"no words for {getattr(leaf, 'name', leaf)} with {dict(arguments)}")
     return "".join(pieces)[1:] + getattr(leaf, "tail", "")
 
 
-@lru_cache(maxsize=4096)
-def _path_to(node: Node, leaf: Leaf) -> Node | None:
-    """The declaration without the branches that do not lead to `leaf`; None when it is not in there."""
+@lru_cache(maxsize=64)
+def _paths(root: Node) -> dict[Leaf, Node]:
+    """For each leaf of a tree, the declaration without the branches that do not lead to it."""
+    found = _routes(root)
+    return found if found is not None else {}
+
+
+def _routes(node: Node) -> dict[Leaf, Node] | None:
+    """The same for a part of a tree; None for one in which no command ends, and which belongs to every path."""
     if isinstance(node, Leaf):
-        return node if node is leaf else None
+        return {node: node}
     if isinstance(node, Choice):
-        kept = tuple(path for part in node.alternatives if (path := _path_to(part, leaf)) is not None)
-        if kept:
-            return kept[0] if len(kept) == 1 else Choice(kept)
-        return None if has_leaf(node) else node
+        return _choice_routes(node)
     if isinstance(node, Sequence):
-        parts = tuple(_path_to(part, leaf) for part in node.parts)
-        return None if None in parts else Sequence(tuple(part for part in parts if part is not None))
-    if isinstance(node, (Optional, AnyOrder, Repeat, When)) and has_leaf(node):
-        return _wrapped_path(node, leaf)
-    return node
-
-
-def _wrapped_path(node: Node, leaf: Leaf) -> Node | None:
+        return _sequence_routes(node)
     if isinstance(node, When):
-        body = _path_to(node.body, leaf)
-        return None if body is None else When(node.unset, body)
-    raise GrammarError("a leaf inside a repeated or optional part: use choice() instead")
+        inside = _routes(node.body)
+        return None if inside is None else {leaf: When(node.unset, path) for leaf, path in inside.items()}
+    if isinstance(node, (Optional, AnyOrder, Repeat)) and has_leaf(node):
+        raise GrammarError("a leaf inside a repeated or optional part: use choice() instead")
+    return None
+
+
+def _choice_routes(node: Choice) -> dict[Leaf, Node] | None:
+    routes = [(part, _routes(part)) for part in node.alternatives]
+    leaves = dict.fromkeys(leaf for _, found in routes for leaf in found or ())
+    if not leaves:
+        return None
+    result: dict[Leaf, Node] = {}
+    for leaf in leaves:
+        kept = tuple(part if found is None else found[leaf] for part, found in routes if found is None or leaf in found)
+        result[leaf] = kept[0] if len(kept) == 1 else Choice(kept)
+    return result
+
+
+def _sequence_routes(node: Sequence) -> dict[Leaf, Node] | None:
+    routes = [(part, _routes(part)) for part in node.parts]
+    leafy = [found for _, found in routes if found is not None]
+    if not leafy:
+        return None
+    common = [leaf for leaf in leafy[0] if all(leaf in other for other in leafy[1:])]
+    return {leaf: Sequence(tuple(part if found is None else found[leaf] for part, found in routes)) for leaf in common}
 
 
 class _Printer:
