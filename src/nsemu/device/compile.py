@@ -51,6 +51,7 @@ class Compiler:
         state.config = config
         self._interfaces.synchronise(config)
         state.interfaces = self._interfaces.items
+        state.bridge.configure(state.interfaces)
         state.local_addresses = {
             address: interface
             for interface in state.interfaces.values()

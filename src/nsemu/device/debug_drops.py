@@ -45,6 +45,9 @@ DROP_LINES: Final[dict[DropReason, str]] = {
     DropReason.FRAGMENTATION_NEEDED: "packet dropped, df bit set and packet too big",
     DropReason.NO_ARP: "packet dropped, no arp response from {detail}",
     DropReason.LINK_DOWN: "packet dropped, interface {detail} is down",
+    DropReason.UNKNOWN_MAC: "packet dropped, no mac entry ({detail})",
+    DropReason.NON_IP: "packet dropped, not ip ({detail})",
+    DropReason.OTHERS_IPSEC: "packet dropped, ipsec of others",
     **{reason: f"packet dropped: {reason.text} attack" for reason in DropReason if reason.name.startswith("SCREEN_")},
 }
 """One line for each reason; the words in braces come from the trace."""

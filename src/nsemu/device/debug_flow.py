@@ -156,6 +156,18 @@ def _search_lines(story: Story, step: steps.RouteLookup) -> Iterator[str]:
     yield f"  {_mark(story, step)}{step.route_id}.route {destination}->{gateway}, to {step.egress}"
 
 
+def _mac_lookup(story: Story, step: steps.MacLookup) -> Iterable[str]:
+    story.egress = step.egress
+    if not step.egress:
+        return (f"  mac {step.mac} not found",)
+    story.gateway = story.gateway or (story.ends.destination if story.ends is not None else 0)
+    return (f"  mac {step.mac} found on {step.egress}, zone {step.zone}",)
+
+
+def _flooded(_story: Story, step: steps.Flooded) -> Iterable[str]:
+    return (f"  packet flooded to {', '.join(step.interfaces)}",)
+
+
 def _next_vrouter(subject: steps.Subject) -> str:
     return str(getattr(subject[2], "next_vrouter", "")) if len(subject) > 2 else ""
 
@@ -357,6 +369,8 @@ RENDERERS: Final[dict[type[Step], Callable[[Story, Any], Iterable[str]]]] = {
     steps.NoSession: _no_session,
     steps.SelfCheck: _self_check,
     steps.RouteLookup: _route,
+    steps.MacLookup: _mac_lookup,
+    steps.Flooded: _flooded,
     steps.PolicyMatch: _policy,
     steps.PolicyRouting: _policy_routing,
     steps.SourceTranslation: _source_translation,

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 from nsemu.config.algorithms import IpsecProtocol
 from nsemu.config.device import DeviceConfig, factory_configuration
+from nsemu.config.interface import InterfaceKind
 from nsemu.config.platform import DEFAULT_PLATFORM
 from nsemu.device.clock import DeviceClock
 from nsemu.device.compile import Compiler
@@ -24,6 +25,7 @@ from nsemu.device.local_tcp import LocalTcp
 from nsemu.device.names import names_in_use
 from nsemu.device.traffic_log import TrafficLog
 from nsemu.device.tunnels import TunnelPlan
+from nsemu.flow import bridge
 from nsemu.flow.icmp_errors import report_silent_neighbor
 from nsemu.flow.neighbors import Neighbor
 from nsemu.flow.originate import originate
@@ -34,7 +36,7 @@ from nsemu.flow.state import FlowState
 from nsemu.flow.steps import Dropped
 from nsemu.flow.tunnels import TunnelPath
 from nsemu.ike.engine import IkeEngine
-from nsemu.ike.parameters import Endpoint, EngineSettings, Ends
+from nsemu.ike.parameters import Endpoint, Ends, EngineSettings
 from nsemu.ipsec.database import SaDatabase
 from nsemu.ipsec.sa import SaParameters
 from nsemu.runtime.drop import DropReason
@@ -51,6 +53,7 @@ from nsemu.wire.ipv4 import Ipv4Packet
 Transmit = Callable[[str, bytes, PacketTrace | None], None]
 """Puts a frame on the wire of a named interface."""
 
+_Take = Callable[[FlowState, RunInterface, bytes, PacketTrace | None], None]
 _ARP = b"\x08\x06"
 _IPV4 = b"\x08\x00"
 _IPSEC_NAMES = {protocol.value: protocol.name for protocol in IpsecProtocol}
@@ -180,6 +183,9 @@ class Device:
         counters = ingress.counters
         counters.in_packets += 1
         counters.in_bytes += len(frame)
+        if ingress.bridged:
+            self._bridge(ingress, frame, trace)
+            return
         ethertype = frame[12:14]
         if ethertype == _IPV4:
             if interface in self.dhcp.clients and self.dhcp.takes(frame):
@@ -199,6 +205,7 @@ class Device:
             return
         if not up:
             self.state.neighbors.forget(found)
+            self.state.bridge.macs.forget(found)
         self._compiler.refresh_routes(self.scheduler.now)
         if up:
             self.state.neighbors.announce(found)
@@ -233,6 +240,9 @@ class Device:
         counters = interface.counters
         counters.out_packets += 1
         counters.out_bytes += len(frame)
+        if interface.kind is InterfaceKind.VLAN:
+            bridge.leave(self.state, interface, frame, trace)
+            return
         self._transmit(interface.name, frame, trace if trace is not None and trace.travels else None)
 
     def acquire(self, path: TunnelPath) -> None:
@@ -369,13 +379,22 @@ class Device:
                 self._write_flow(trace, len(trace.hops) - 1)
         report_silent_neighbor(self.state, neighbor.interface, packet, trace)
 
-    def _debugged(self, ingress: RunInterface, frame: bytes, trace: PacketTrace | None) -> PacketTrace | None:
+    def _bridge(self, ingress: RunInterface, frame: bytes, trace: PacketTrace | None) -> None:
+        """A frame came in on a port in a layer 2 zone."""
+        if self.debug.flow and frame[12:14] == _IPV4:
+            self._debugged(ingress, frame, trace, bridge.receive)
+        else:
+            bridge.receive(self.state, ingress, frame, trace)
+
+    def _debugged(
+        self, ingress: RunInterface, frame: bytes, trace: PacketTrace | None, take: _Take | None = None
+    ) -> PacketTrace | None:
         """Process a frame with `debug flow basic` on, and write what happened into the debug buffer."""
         own = trace
         if own is None and self.debug.wants(frame[14:]):
             own = PacketTrace(travels=False)
         first = len(own.hops) if own is not None else 0
-        receive(self.state, ingress, frame, own)
+        (take or receive)(self.state, ingress, frame, own)
         if own is not None and self.debug.wants(frame[14:]):
             self._write_flow(own, first)
         return trace

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 
+from nsemu.config.bridge import L2_NULL, VLAN1
 from nsemu.config.device import DeviceConfig
 from nsemu.config.interface import Interface, InterfaceKind, management_services
-from nsemu.config.zone import ZoneKind
+from nsemu.config.zone import Zone, ZoneKind
 from nsemu.runtime.interface import DEFAULT_MTU, RunInterface
 from nsemu.sim.scheduler import Instant
 
@@ -29,7 +30,8 @@ class InterfaceSet:
 
     def synchronise(self, config: DeviceConfig) -> None:
         """Create, update and retire interfaces; their `up` is decided later, by `settle`."""
-        for gone in [name for name in self.items if name not in config.interfaces]:
+        zones = _zones_in_use(config)
+        for gone in [name for name in self.items if name not in config.interfaces and name not in zones]:
             interface = self.items.pop(gone)
             interface.present = False
             interface.up = False
@@ -39,6 +41,9 @@ class InterfaceSet:
             self.items[record.name] = interface
             self._update(interface, record, config)
             self._carrier(interface)
+        for name, zone in zones.items():
+            self.items[name] = self._stand_for(zone, name, config)
+        self._follow_ports()
 
     def settle(self, config: DeviceConfig, usable: Callable[[int], bool], now: Instant) -> bool:
         """Decide which interfaces are up; whether any changed. `usable` tells whether a tunnel could carry traffic."""
@@ -58,6 +63,8 @@ class InterfaceSet:
         interface = self.items.get(name)
         if interface is not None:
             self._carrier(interface)
+            if interface.bridged:
+                self._follow_ports()
         return interface
 
     def set_link_mtu(self, name: str, mtu: int | None) -> None:
@@ -81,8 +88,9 @@ class InterfaceSet:
         zone = config.zones.get(record.zone)
         interface.zone = record.zone
         interface.zone_id = zone.id if zone is not None else 0
+        interface.bridged = zone is not None and zone.kind is ZoneKind.LAYER2 and zone.name != L2_NULL
         bound = zone is not None and zone.kind in {ZoneKind.LAYER3, ZoneKind.FUNCTION, ZoneKind.TUNNEL}
-        interface.vrouter = zone.vrouter if zone is not None and bound else ""
+        interface.vrouter = zone.vrouter if zone is not None and (bound or interface.bridged) else ""
         lender = config.interfaces.get(record.unnumbered) if record.unnumbered else None
         prefix = record.address or (lender.address if lender is not None else None)
         interface.address = prefix.address if prefix is not None else 0
@@ -90,11 +98,32 @@ class InterfaceSet:
         interface.manage_ip = record.manage_ip or 0
         interface.mtu = min(record.mtu or DEFAULT_MTU, self.link_mtus.get(record.name, 65535))
         interface.nat_mode = record.mode.value == "nat"
-        interface.manage = management_services(record)
+        bridging = zone is not None and zone.kind is ZoneKind.LAYER2
+        interface.manage = zone.services if zone is not None and bridging else management_services(record)
 
     def _carrier(self, interface: RunInterface) -> None:
-        if interface.kind in {InterfaceKind.ETHERNET, InterfaceKind.VLAN}:
+        if interface.kind is InterfaceKind.ETHERNET:
             interface.carrier = self.carriers.get(interface.name, False) and not interface.config.link_down
+
+    def _stand_for(self, zone: Zone, name: str, config: DeviceConfig) -> RunInterface:
+        """The interface that stands for a layer 2 zone where VPNs need one: it has the addresses of `vlan1`."""
+        vlan1 = self.items[VLAN1]
+        record = Interface(name, InterfaceKind.VLAN, zone.name)
+        interface = self.items.get(name)
+        if interface is None:
+            interface = RunInterface(record, vlan1.number, zone.id, vlan1.mac)
+        self._update(interface, record, config)
+        interface.vrouter, interface.bridged = zone.vrouter, False
+        interface.address, interface.mtu = vlan1.address, vlan1.mtu
+        return interface
+
+    def _follow_ports(self) -> None:
+        """`vlan1` and the interfaces of layer 2 zones have a link while one of their ports has."""
+        ports = [interface for interface in self.items.values() if interface.bridged and interface.carrier]
+        for interface in self.items.values():
+            if interface.kind is InterfaceKind.VLAN:
+                own = interface.name == VLAN1
+                interface.carrier = any(own or port.zone == interface.zone for port in ports)
 
     def _is_up(self, interface: RunInterface, config: DeviceConfig, usable: Callable[[int], bool]) -> bool:
         if interface.kind is not InterfaceKind.TUNNEL:
@@ -107,6 +136,16 @@ class InterfaceSet:
         lender = interface.config.unnumbered
         lending = self.items.get(lender) if lender else None
         return lending.carrier if lending is not None else lender is None
+
+
+def _zones_in_use(config: DeviceConfig) -> dict[str, Zone]:
+    """The layer 2 zones with an interface, by the name that outgoing interfaces call them."""
+    used = {record.zone for record in config.interfaces.values()}
+    return {
+        zone.name.lower(): zone
+        for zone in config.zones.values()
+        if zone.kind is ZoneKind.LAYER2 and zone.name in used and zone.name != L2_NULL
+    }
 
 
 def _numbers(config: DeviceConfig, record: Interface) -> tuple[int, int]:

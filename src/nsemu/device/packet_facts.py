@@ -230,6 +230,16 @@ def _policy_routing(step: steps.PolicyRouting, _ends: object) -> _Words:
     return _Words(Stage.ROUTE, f"{head}: to {step.egress}{gateway} by action group {step.action_group}")
 
 
+def _mac_lookup(step: steps.MacLookup, _ends: object) -> _Words:
+    if not step.egress:
+        return _Words(Stage.ROUTE, f"nobody knows where MAC address {step.mac} is")
+    return _Words(Stage.ROUTE, f"MAC address {step.mac} is behind {step.egress}, zone {step.zone}")
+
+
+def _flooded(step: steps.Flooded, _ends: object) -> _Words:
+    return _Words(Stage.EGRESS, f"flooded to {', '.join(step.interfaces)}")
+
+
 def _policy(step: steps.PolicyMatch, _ends: object) -> _Words:
     zones = f"{step.from_zone} to {step.to_zone}"
     if step.policy_id is None:
@@ -339,6 +349,8 @@ RENDERERS: Final[dict[type[Step], Callable[[Any, Any], _Words | None]]] = {
     steps.SynCheck: _syn,
     steps.SelfCheck: _self_check,
     steps.RouteLookup: _route,
+    steps.MacLookup: _mac_lookup,
+    steps.Flooded: _flooded,
     steps.PolicyMatch: _policy,
     steps.PolicyRouting: _policy_routing,
     steps.SourceTranslation: _nat,

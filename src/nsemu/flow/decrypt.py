@@ -78,6 +78,8 @@ def _opened(state: FlowState, packet: Packet, path: TunnelPath, entry: InboundEn
         state.upcalls.soft_lifetime(path)
     packet.ingress.counters.in_vpn += 1
     ingress = path.bound if path.bound is not None else packet.ingress
+    if ingress.bridged:
+        ingress = path.outgoing  # the outgoing zone: what comes out of the tunnel is in no frame
     trace = packet.trace
     if trace is not None:
         settings = entry.tunnel.settings

@@ -6,12 +6,15 @@ fast path: it is written flat on purpose.
 
 from __future__ import annotations
 
+from nsemu.config.interface import InterfaceKind
+from nsemu.flow.ending import drop as drop  # noqa: PLC0414 - this is where the others import it from
+from nsemu.flow.host_search import hold
 from nsemu.flow.icmp_errors import send_fragmentation_needed, send_time_exceeded
 from nsemu.flow.neighbors import Neighbor
 from nsemu.flow.packet import ICMP, TCP, Packet
 from nsemu.flow.session import SYN, FlowTuple, Wing
 from nsemu.flow.state import FlowState
-from nsemu.flow.steps import Dropped, EspSeal, Fragmented, NextHop, Sent, Translated
+from nsemu.flow.steps import Dropped, EspSeal, Flooded, Fragmented, NextHop, Sent, Translated
 from nsemu.flow.tcp_mss import clamp_mss
 from nsemu.flow.tunnels import TunnelPath
 from nsemu.flow.verdicts import SEAL_FAILURES
@@ -24,12 +27,14 @@ from nsemu.wire.ipv4 import FragmentationNeeded, fragment
 
 _DF = 0x40
 _SHORTEST_MTU = 68  # RFC 791 §3.2
+_IPV4 = b"\x08\x00"
 
 
 def forward(state: FlowState, packet: Packet, wing: Wing) -> None:
     """Send a packet of a session on its way."""
     ttl = packet.ttl
-    if ttl <= 1:
+    hops = wing.hops
+    if ttl <= hops:
         drop(packet, "forward", DropReason.TTL_EXPIRED)
         send_time_exceeded(state, packet)
         return
@@ -43,13 +48,14 @@ def forward(state: FlowState, packet: Packet, wing: Wing) -> None:
         session.observe_tcp(data[packet.header_length + 13], wing.forward)
 
     out = bytearray(data)
-    out[8] = ttl - 1
-    # RFC 1141: the word of TTL and protocol fell by 0x0100.
-    total = (out[10] << 8 | out[11]) + 0x100
-    if total > 0xFFFF:
-        total -= 0xFFFF
-    out[10] = total >> 8
-    out[11] = total & 255
+    if hops:
+        out[8] = ttl - 1
+        # RFC 1141: the word of TTL and protocol fell by 0x0100.
+        total = (out[10] << 8 | out[11]) + 0x100
+        if total > 0xFFFF:
+            total -= 0xFFFF
+        out[10] = total >> 8
+        out[11] = total & 255
     if (wing.shift is not None or session.alg is not None) and not _edit(state, packet, wing, out):
         return
     rewrite = wing.rewrite
@@ -62,6 +68,12 @@ def forward(state: FlowState, packet: Packet, wing: Wing) -> None:
     path = wing.tunnel_out
     if path is not None:
         send_into_tunnel(state, path, out, packet)
+        return
+    if not hops:
+        if wing.flood:
+            _flood(state, wing, out, packet)
+        else:
+            send_bridged(state, wing.egress, wing.neighbor, out, packet)
         return
     neighbor = wing.neighbor
     if neighbor is None or len(out) > wing.egress.mtu:
@@ -100,6 +112,9 @@ def send_clear(
     state: FlowState, egress: RunInterface, neighbor: Neighbor | None, out: bytes | bytearray, packet: Packet
 ) -> None:
     """Send a packet out in clear, cut to the MTU of its egress interface."""
+    if egress.bridged:
+        send_bridged(state, egress, neighbor, out, packet)
+        return
     if neighbor is None or not egress.carrier:
         drop(packet, "egress", DropReason.LINK_DOWN, egress.name)
         return
@@ -195,6 +210,8 @@ def _find_outer_way(state: FlowState, path: TunnelPath, packet: Packet) -> bool:
     if resolution is None or egress is None or resolution.entry.discards or egress.is_tunnel:
         drop(packet, "egress", DropReason.NO_ROUTE, f"no route to the gateway of {path.vpn}", ("vpn", path.vpn))
         return False
+    if path.outgoing.kind is InterfaceKind.VLAN:
+        egress = path.outgoing  # B228: any interface of the outgoing zone, and no other
     path.egress = egress
     path.neighbor = state.neighbors.neighbor(egress, resolution.entry.next_hop(peer))
     path.generation = state.generation
@@ -217,8 +234,53 @@ def send_to_neighbor(state: FlowState, neighbor: Neighbor, packet: bytes, trace:
     state.neighbors.send(neighbor, packet, trace)
 
 
-def drop(packet: Packet, stage: str, reason: DropReason, detail: str = "", subject: tuple[object, ...] = ()) -> None:
-    """The only way to drop a packet: count it, and end its trace."""
-    packet.ingress.counters.drop(reason)
+def send_bridged(
+    state: FlowState, egress: RunInterface, neighbor: Neighbor | None, out: bytes | bytearray, packet: Packet
+) -> None:
+    """Send a packet out of a port of a bridge: in the frame it came in, or to a host on `vlan1` after a tunnel."""
+    destination = packet.link_destination
+    if destination:
+        header = destination + packet.link_source + _IPV4
+        if neighbor is not None and destination != neighbor.mac:
+            # The same flow now goes to another node of the same wire, such as the other router of a pair.
+            port = state.bridge.macs.find(destination, state.scheduler.now)
+            if port is not None and port.zone != egress.zone:
+                drop(packet, "egress", DropReason.WRONG_INTERFACE, f"{destination.hex()} is behind {port.name}")
+                return
+            egress = port or egress
+    elif neighbor is None:
+        drop(packet, "egress", DropReason.UNKNOWN_MAC)
+        return
+    elif neighbor.header is None or neighbor.expires <= state.scheduler.now:
+        hold(state, neighbor.address, packet)
+        return
+    else:
+        header = neighbor.header
+    _put_on_wire(state, egress, header, out, packet)
+
+
+def _put_on_wire(state: FlowState, egress: RunInterface, header: bytes, out: bytes | bytearray, packet: Packet) -> None:
+    trace = packet.trace
+    if not egress.carrier:
+        drop(packet, "egress", DropReason.LINK_DOWN, egress.name)
+        return
+    try:
+        pieces = fragment(bytes(out), egress.mtu) if len(out) > egress.mtu else [bytes(out)]
+    except FragmentationNeeded:
+        drop(packet, "egress", DropReason.FRAGMENTATION_NEEDED, f"{len(out)} octets, MTU {egress.mtu}")
+        send_fragmentation_needed(state, packet, egress.mtu)
+        return
+    if trace is not None and len(pieces) > 1:
+        trace.add(Fragmented(egress.mtu, len(pieces)))
+    for piece in pieces:
+        if trace is not None:
+            trace.add(Sent(egress.name, header[:6].hex(), len(piece)))
+        state.upcalls.send_frame(egress, header + piece, trace)
+
+
+def _flood(state: FlowState, wing: Wing, out: bytearray, packet: Packet) -> None:
+    """Nobody knows where the destination is: each port that a policy allows gets a copy."""
     if packet.trace is not None:
-        packet.trace.add(Dropped(stage, reason, detail, subject))
+        packet.trace.add(Flooded(tuple(port.name for port in wing.flood)))
+    for port in wing.flood:
+        send_bridged(state, port, wing.neighbor, out, packet)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from nsemu.flow.alg.select import gateway_for
+from nsemu.flow.neighbors import Neighbor
 from nsemu.flow.nhtb import bound_tunnel
 from nsemu.flow.packet import TCP
 from nsemu.flow.rewrite import Rewrite
@@ -18,6 +21,8 @@ from nsemu.sim.scheduler import SECOND
 from nsemu.wire.address import format_ipv4
 
 _ECHO_TYPES = {8: 0, 0: 8}
+UNDECIDED: Final = -1
+"""The generation of a session whose egress is not known yet: its next packet decides anew."""
 
 
 def install(state: FlowState, setup: FlowSetup) -> Session | DropReason:
@@ -33,7 +38,7 @@ def install(state: FlowState, setup: FlowSetup) -> Session | DropReason:
         _begin(state, setup, session)
     else:
         state.sessions.uninstall(session)
-    session.generation = state.generation
+    session.generation = state.generation if not setup.flood else UNDECIDED
     session.lease = setup.lease
     session.policy = setup.decision.policy if setup.decision is not None else None
     _forward_wing(state, setup, session.forward)
@@ -60,6 +65,7 @@ def _begin(state: FlowState, setup: FlowSetup, session: Session) -> None:
         state.turns[setup.multipath] = state.turns.get(setup.multipath, 0) + 1
     session.icmp = setup.icmp
     session.link_source = setup.link_source
+    session.link_destination = setup.link_destination
     matched = setup.decision.service if setup.decision is not None else None
     named = state.services.identify(setup.traffic)
     session.service = named.name if named is not None else ""
@@ -78,7 +84,12 @@ def _forward_wing(state: FlowState, setup: FlowSetup, wing: Wing) -> None:
     wing.egress = setup.egress
     wing.tunnel_out = setup.path
     wing.route_id = setup.route_id
-    wing.neighbor = None if setup.path is not None else state.neighbors.neighbor(setup.egress, setup.next_hop)
+    wing.flood = setup.flood
+    if setup.egress.bridged:
+        wing.hops, wing.neighbor = 0, _bridge_neighbor(state, setup)
+    else:
+        wing.hops = 1
+        wing.neighbor = None if setup.path is not None else state.neighbors.neighbor(setup.egress, setup.next_hop)
     wing.rewrite = None
     if setup.translated is not None and setup.translated != setup.flow:
         wing.rewrite = Rewrite(setup.protocol, setup.flow, setup.translated)
@@ -93,8 +104,11 @@ def _reverse_wing(state: FlowState, setup: FlowSetup, wing: Wing, way: _Way) -> 
     wing.tunnel_in = setup.path.tunnel if setup.path is not None else None
     wing.egress, wing.tunnel_out, wing.route_id = way.egress, way.path, way.route_id
     wing.neighbor = None
+    wing.hops = 0 if setup.egress.bridged else 1
     if way.path is None:
-        if way.next_hop:
+        if way.egress.bridged:
+            wing.neighbor = _bridge_neighbor_back(state, setup)
+        elif way.next_hop:
             wing.neighbor = state.neighbors.neighbor(way.egress, way.next_hop)
         else:
             wing.neighbor = state.neighbors.known(way.egress, setup.source, setup.link_source)
@@ -103,6 +117,22 @@ def _reverse_wing(state: FlowState, setup: FlowSetup, wing: Wing, way: _Way) -> 
         wing.rewrite = Rewrite(setup.protocol, wing.flow, _opposite(setup.flow))
     wing.key = session_key(wing.flow, _echo_type(setup, forward=False))
     wing.table = state.index(wing.ingress.vrouter).table(setup.protocol)
+
+
+def _bridge_neighbor(state: FlowState, setup: FlowSetup) -> Neighbor | None:
+    """Where a bridged flow goes to: the MAC address of its first frame, or the next hop on `vlan1` after a tunnel."""
+    if setup.path is not None or state.bridge.vlan1 is None:
+        return None
+    if setup.link_destination:
+        return state.neighbors.fixed(setup.egress, setup.destination, setup.link_destination, setup.link_source)
+    return state.neighbors.neighbor(state.bridge.vlan1, setup.next_hop)
+
+
+def _bridge_neighbor_back(state: FlowState, setup: FlowSetup) -> Neighbor:
+    """Where its replies go to: whoever sent the first frame; out of a tunnel they come from `vlan1`."""
+    vlan1 = state.bridge.vlan1
+    own = vlan1.mac if setup.path is not None and vlan1 is not None else setup.link_destination
+    return state.neighbors.fixed(setup.ingress, setup.source, setup.link_source, own)
 
 
 def _opposite(flow: FlowTuple) -> FlowTuple:
@@ -136,6 +166,8 @@ def _reverse_way(state: FlowState, setup: FlowSetup) -> _Way | DropReason:
     through = state.paths.get(setup.tunnel_in.identifier) if setup.tunnel_in is not None else None
     if through is not None and through.bound is None:
         return _Way(setup, through)
+    if setup.ingress.bridged:
+        return _Way(setup)
     if setup.trace is not None:
         addresses = (setup.destination, setup.source)
         setup.add(lookup_step(state, setup.egress.name, addresses, setup.ingress.vrouter, reverse=True))

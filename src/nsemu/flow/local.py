@@ -5,7 +5,7 @@ from __future__ import annotations
 from struct import Struct
 
 from nsemu.config.device import DeviceConfig
-from nsemu.config.interface import ManagementService
+from nsemu.config.interface import InterfaceKind, ManagementService
 from nsemu.config.policy import PolicyAction
 from nsemu.flow.forward import drop
 from nsemu.flow.icmp_errors import reply
@@ -124,6 +124,8 @@ def permitted(state: FlowState, packet: Packet, owner: RunInterface, service: Ma
         return False
     if owner.manage_ip and packet.destination not in {owner.manage_ip, owner.address}:
         return False
+    if packet.ingress.bridged or packet.ingress.kind is InterfaceKind.VLAN:
+        return service in packet.ingress.manage  # B232: both on vlan1 and on the zone
     if packet.ingress.zone == owner.zone:
         return True
     ports = (packet.source_port, packet.destination_port)

@@ -18,6 +18,7 @@ from nsemu.wire.arp import ArpPacket
 from nsemu.wire.errors import MalformedPacket
 
 LIFETIME: Final = 1200 * SECOND
+FOREVER: Final[Instant] = 1 << 62
 RETRY_INTERVAL: Final = 1 * SECOND
 RETRIES: Final = 3
 QUEUE_LIMIT: Final = 16
@@ -73,6 +74,14 @@ class NeighborTable:
         """A neighbor outside the table whose link address was seen on a frame (reply to where it came from)."""
         neighbor = Neighbor(interface, address)
         self._resolve(neighbor, mac)
+        return neighbor
+
+    def fixed(self, interface: RunInterface, address: int, mac: bytes, source: bytes) -> Neighbor:
+        """A neighbor outside the table whose link address was seen on a frame that is bridged; it stays as it is."""
+        neighbor = Neighbor(interface, address)
+        neighbor.mac = mac
+        neighbor.header = mac + source + _IPV4
+        neighbor.expires = FOREVER
         return neighbor
 
     def send(self, neighbor: Neighbor, packet: bytes, trace: PacketTrace | None) -> None:

@@ -111,6 +111,11 @@ class Packet:
         return True
 
     @property
+    def link_destination(self) -> bytes:
+        """The destination MAC address of the frame it came in, b"" where that was the device's own."""
+        return b""
+
+    @property
     def tcp_flags(self) -> int:
         """The flag octet; only for TCP."""
         return self.data[self.header_length + 13]
@@ -129,3 +134,20 @@ class Packet:
     def is_icmp_error(self) -> bool:
         """Whether it is an ICMP message about another packet (RFC 1122 §3.2.2)."""
         return self.protocol == ICMP and not self.fragment and self.icmp_type in {3, 4, 5, 11, 12}
+
+
+class BridgedPacket(Packet):
+    """A packet in a frame that a bridge passes on: it keeps the MAC addresses of the frame."""
+
+    __slots__ = ("_link_destination",)
+
+    def __init__(self, data: bytes, ingress: RunInterface, macs: bytes, trace: PacketTrace | None) -> None:
+        """`macs` are the destination and the source address of the frame."""
+        super().__init__(data, ingress, None, trace)
+        self._link_destination = macs[:6]
+        self.link_source = macs[6:]
+
+    @property
+    def link_destination(self) -> bytes:
+        """The destination MAC address of the frame."""
+        return self._link_destination

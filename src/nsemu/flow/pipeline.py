@@ -6,12 +6,14 @@ session then goes straight to `forward`; another passes the stages of `stages.or
 
 from __future__ import annotations
 
+from nsemu.config.interface import InterfaceKind
 from nsemu.flow import syn_proxy
 from nsemu.flow.alg.related import admit, expected, follow
 from nsemu.flow.decrypt import decapsulate
 from nsemu.flow.endpoints import endpoints_of
 from nsemu.flow.forward import drop, forward, send_clear, send_into_tunnel
 from nsemu.flow.fragments import reassemble
+from nsemu.flow.host_search import waits_for_host
 from nsemu.flow.icmp_errors import related_wing, send_unreachable, translate_error
 from nsemu.flow.install import install
 from nsemu.flow.local import deliver, send_reset
@@ -55,16 +57,16 @@ def process(state: FlowState, packet: Packet) -> None:
     """Take a packet, clear or decrypted, through the whole pipeline."""
     data = packet.data
     if not packet.parse():
-        _enter(state, packet)
+        begin_trace(state, packet)
         drop(packet, "sanity", DropReason.ILLEGAL_PACKET)
         return
     # 2**16 = 1 (mod 0xffff): the one's complement sum over a sound header is 0 modulo 0xffff.
     if int.from_bytes(data[: packet.header_length], "big") % 0xFFFF:
-        _enter(state, packet)
+        begin_trace(state, packet)
         drop(packet, "sanity", DropReason.BAD_CHECKSUM)
         return
     if packet.trace is not None:
-        _enter(state, packet)
+        begin_trace(state, packet)
     ingress = packet.ingress
     if not ingress.vrouter:
         drop(packet, "sanity", DropReason.NULL_ZONE, ingress.name, ("interface", ingress.name))
@@ -224,6 +226,8 @@ def _first_packet(state: FlowState, packet: Packet) -> None:
         return
     if trace is not None:
         trace.add(SelfCheck(packet.ingress.name, for_self=False))
+    if packet.ingress.kind is InterfaceKind.VLAN and waits_for_host(state, packet):
+        return
     screen = screen_of(state, packet)
     if screen is not None and packet.protocol == TCP and _completes_request(state, packet, screen):
         return
@@ -310,7 +314,7 @@ def _relay_error(state: FlowState, packet: Packet) -> bool:
     if found is None:
         return False
     wing, quoted = found
-    if packet.ttl <= 1:
+    if packet.ttl <= wing.hops:
         drop(packet, "forward", DropReason.TTL_EXPIRED)
         return True
     error = bytearray(translate_error(packet, wing, quoted))
@@ -333,7 +337,7 @@ def _is_broadcast(state: FlowState, packet: Packet) -> bool:
     )
 
 
-def _enter(state: FlowState, packet: Packet) -> None:
+def begin_trace(state: FlowState, packet: Packet) -> None:
     """Begin the trace hop of a packet, or continue it when it came out of a tunnel."""
     trace = packet.trace
     if trace is None:

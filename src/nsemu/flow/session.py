@@ -69,12 +69,16 @@ class Wing:
 
     `tunnel_in` is the tunnel its packets come from (None: clear text); `tunnel_out` the one they go into.
     `flow` are the addresses as they come in, `rewrite` what is done to them; `shift` joins a proxied TCP connection.
+    `hops` is what forwarding takes from the TTL, 0 where the packet is bridged; `flood` are the ports that get a copy
+    while it is not known behind which the destination is.
     """
 
     __slots__ = (
         "egress",
+        "flood",
         "flow",
         "forward",
+        "hops",
         "ingress",
         "key",
         "neighbor",
@@ -103,6 +107,8 @@ class Wing:
         self.tunnel_in: Tunnel | None = None
         self.tunnel_out: TunnelPath | None = None
         self.neighbor: Neighbor | None = None
+        self.hops = 1
+        self.flood: tuple[RunInterface, ...] = ()
         self.ingress: RunInterface
         self.egress: RunInterface
 
@@ -159,6 +165,7 @@ class Session:
         "last_seen",
         "lease",
         "limits",
+        "link_destination",
         "link_source",
         "log_id",
         "policy",
@@ -183,6 +190,7 @@ class Session:
         self.tcp: TcpState | None = None
         self.icmp: tuple[int, int] | None = None
         self.link_source = b""
+        self.link_destination = b""
         self.limits: SessionLimits | None = None
         self.close_reason = "Close - AGE OUT"
         self.lease: Lease | None = None

@@ -23,7 +23,8 @@ class FlowSetup:
     `new_source` and `new_destination` are (address, port) after translation; `lease` holds the source that was given.
     `multipath` names the equal-cost paths among which the flow took its turn.
     `vrouter` is where the destination is looked up: that of the ingress interface, or of the mapped host.
-    `detail` and `subject` explain a drop. `icmp` is (type, code) of an ICMP message that is no echo.
+    `detail` and `subject` explain a drop. `icmp` is (type, code) of an ICMP message that is no echo. `flood` are the
+    ports to try while nobody knows behind which `link_destination` is.
     """
 
     __slots__ = (
@@ -32,10 +33,12 @@ class FlowSetup:
         "destination_port",
         "detail",
         "egress",
+        "flood",
         "from_zone",
         "icmp",
         "ingress",
         "lease",
+        "link_destination",
         "link_source",
         "multipath",
         "new_destination",
@@ -63,6 +66,8 @@ class FlowSetup:
         self.tcp_flags = 0
         self.icmp: tuple[int, int] | None = None
         self.link_source = b""
+        self.link_destination = b""
+        self.flood: tuple[RunInterface, ...] = ()
         self.trace: PacketTrace | None = None
         self.renews: Session | None = None
         self.from_zone = ingress.zone
@@ -87,6 +92,7 @@ class FlowSetup:
         setup = cls(packet.protocol, flow, packet.ingress, packet.tunnel)
         setup.trace = packet.trace
         setup.link_source = packet.link_source
+        setup.link_destination = packet.link_destination
         if packet.protocol == TCP:
             setup.tcp_flags = packet.tcp_flags
         elif packet.protocol == ICMP:
@@ -100,6 +106,7 @@ class FlowSetup:
         setup = cls(session.protocol, wing.flow, wing.ingress, wing.tunnel_in)
         setup.trace = trace
         setup.link_source = session.link_source
+        setup.link_destination = session.link_destination
         setup.renews = session
         if session.protocol == ICMP:
             setup.icmp = session.icmp

@@ -12,6 +12,7 @@ from typing import Protocol
 from nsemu.config.device import DeviceConfig
 from nsemu.config.nat import NhtbKey
 from nsemu.flow.alg.gates import GateTable
+from nsemu.flow.bridge_tables import BridgeTables
 from nsemu.flow.neighbors import Neighbor, NeighborTable
 from nsemu.flow.packet import Packet
 from nsemu.flow.session import Session, SessionIndex, SessionTable
@@ -116,6 +117,7 @@ class FlowState:
         self.proxies: dict[str, tuple[tuple[int, int], ...]] = {}
         self.routed_proxies: dict[str, tuple[tuple[int, int], ...]] = {}
         self.gates = GateTable()
+        self.bridge = BridgeTables()
         self.nhtb: dict[NhtbKey, str] = {}
         self.reassembly = Reassembly()
         self.udp_handlers: dict[int, UdpHandler] = {}

@@ -159,6 +159,22 @@ class PolicyRouting(Step):
 
 
 @dataclass(frozen=True, slots=True)
+class MacLookup(Step):
+    """A MAC address was looked for in transparent mode. `egress` and `zone` are "" when nobody knows where it is."""
+
+    mac: str
+    egress: str
+    zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Flooded(Step):
+    """A frame to an unknown or a group address was copied to some ports."""
+
+    interfaces: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class PolicyMatch(Step):
     """A policy was looked for. `policy_id` is None when none matched and the default decided.
 

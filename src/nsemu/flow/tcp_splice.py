@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from nsemu.flow.forward import forward
-from nsemu.flow.packet import TCP, Packet
+from nsemu.flow.packet import TCP, BridgedPacket, Packet
 from nsemu.flow.session import ACK, RST, SYN, Session, Wing
 from nsemu.flow.state import FlowState
 from nsemu.flow.steps import TcpProxied
@@ -170,8 +170,13 @@ def _request(acknowledgment: Packet, accepted: Accepted) -> Packet:
     window = int.from_bytes(acknowledgment.data[acknowledgment.header_length + 14 :][:2], "big")
     syn = TcpSegment(*ports, accepted.client_isn, 0, SYN, window, options=TcpOptions(mss=accepted.mss))
     data = Ipv4Packet(*ends, TCP, syn.build(*ends), ttl=64, df=True).build()
-    request = Packet(data, acknowledgment.ingress, acknowledgment.tunnel, acknowledgment.trace)
-    request.link_source = acknowledgment.link_source
+    source, trace = acknowledgment.link_source, acknowledgment.trace
+    request: Packet
+    if acknowledgment.link_destination:
+        request = BridgedPacket(data, acknowledgment.ingress, acknowledgment.link_destination + source, trace)
+    else:
+        request = Packet(data, acknowledgment.ingress, acknowledgment.tunnel, trace)
+        request.link_source = source
     request.parse()
     return request
 

@@ -131,6 +131,21 @@ class DropReason(Enum):
     )
     NO_ARP = Disposition("no arp entry", "next hop does not answer ARP", "The next hop is down, or on another wire.")
     LINK_DOWN = Disposition("no xmit vpnf", "egress interface is down", "Look at the link.")
+    UNKNOWN_MAC = Disposition(
+        "no mac",
+        "nobody knows where the destination MAC address is",
+        "Transparent mode: the destination has sent nothing yet. See get mac-learn, set interface vlan1 broadcast.",
+    )
+    NON_IP = Disposition(
+        "unknown pak",
+        "neither IPv4 nor ARP",
+        "Transparent mode: set interface vlan1 bypass-non-ip lets such frames pass.",
+    )
+    OTHERS_IPSEC = Disposition(
+        "misc prot",
+        "IPsec between others",
+        "Transparent mode: set interface vlan1 bypass-others-ipsec lets ESP and AH pass.",
+    )
     SCREEN_TEAR_DROP = Disposition(
         "tear drop", "tear drop", "Fragments overlap: an attack on the receiver's reassembly."
     )

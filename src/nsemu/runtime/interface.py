@@ -19,11 +19,13 @@ class RunInterface:
 
     `carrier` is the physical link; `up` whether routes through it are usable. `zone`, `zone_id`, `vrouter` follow the
     binding ("Null" when unbound). `address` is the effective one: a borrowed one for an unnumbered tunnel interface.
-    `screen` is the `screen.zone.ZoneScreen` of its zone, None while no option is on.
+    `screen` is the `screen.zone.ZoneScreen` of its zone, None while no option is on. `bridged` says that it is in a
+    layer 2 zone: frames that are not for the device pass it with their MAC addresses.
     """
 
     __slots__ = (
         "address",
+        "bridged",
         "carrier",
         "config",
         "counters",
@@ -71,6 +73,7 @@ class RunInterface:
         self.manage_ip = 0
         self.mtu = DEFAULT_MTU
         self.nat_mode = False
+        self.bridged = False
         self.manage: frozenset[ManagementService] = frozenset()
         self.tunnel_ids: tuple[int, ...] = ()
         self.screen: Any = None

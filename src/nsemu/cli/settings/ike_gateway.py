@@ -8,7 +8,9 @@ from typing import Any
 
 from nsemu.cli.grammar import Arguments, Row, Setting
 from nsemu.cli.settings.checks import check_capacity, not_emulated, refuse_if_used, require
+from nsemu.cli.settings.transparent import check_policy_based
 from nsemu.config.algorithms import AuthenticationMethod, ExchangeMode
+from nsemu.config.bridge import DEFAULT_OUTGOING_ZONE, is_transparent
 from nsemu.config.device import DeviceConfig
 from nsemu.config.editor import Editor
 from nsemu.config.errors import ConfigError, DuplicateError, NotFoundError
@@ -52,6 +54,9 @@ def _set_gateway(editor: Editor, arguments: Arguments) -> str | None:
     )
     if gateway.dialup is not None and gateway.dialup not in editor.users and gateway.dialup not in editor.user_groups:
         raise NotFoundError(f"user or user group {gateway.dialup} does not exist")
+    for vpn in editor.vpns.values():
+        if vpn.gateway == name and vpn.bind_interface is not None:
+            check_policy_based(editor, vpn.name, gateway.outgoing_interface)
     _check_proposals(editor, gateway)
     _check_identities(editor, gateway)
     _check_common_proposals(editor, gateway)
@@ -60,7 +65,9 @@ def _set_gateway(editor: Editor, arguments: Arguments) -> str | None:
 
 
 def _outgoing(editor: Editor, arguments: Arguments) -> str:
-    """An interface, or in transparent mode a layer 2 zone (E055)."""
+    """An interface, or in transparent mode a layer 2 zone (E055), which is V1-Untrust by default (B227)."""
+    if "interface" not in arguments and is_transparent(editor):
+        return DEFAULT_OUTGOING_ZONE
     if "interface" not in arguments:
         raise ConfigError(
             f"gateway {arguments['gateway']} has no outgoing interface (outgoing-interface NAME expected)"
@@ -146,7 +153,6 @@ def _note(editor: Editor, gateway: IkeGateway) -> str | None:
     missing = (
         ("a dialup gateway", gateway.dialup is not None),
         ("authentication with certificates", methods != {AuthenticationMethod.PRESHARE}),
-        ("transparent mode", gateway.outgoing_interface not in editor.interfaces),
     )
     return next((not_emulated(what) for what, applies in missing if applies), None)
 

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from nsemu.cli.grammar import Arguments, Row, Setting
-from nsemu.cli.settings.checks import check_capacity, not_emulated, refuse_if_used, require, vrouter_of
+from nsemu.cli.settings.checks import check_capacity, refuse_if_used, require, vrouter_of
+from nsemu.cli.settings.transparent import check_address, check_binding, drop_routes
+from nsemu.config.bridge import is_layer2
 from nsemu.config.device import DeviceConfig, default_mode
 from nsemu.config.editor import Editor
 from nsemu.config.errors import CapacityError, ConfigError, DuplicateError
@@ -83,15 +85,15 @@ def _routes(editor: Editor, name: str) -> Iterator[str]:
 # --- zone
 
 
-def _set_zone(editor: Editor, arguments: Arguments) -> str | None:
+def _set_zone(editor: Editor, arguments: Arguments) -> None:
     interface = _configurable(editor, arguments)
     zone = require(editor.zones, arguments["zone"], "zone")
     if interface.zone == zone.name:
-        return None
+        return
     _check_kind(interface, zone)
     _check_idle(editor, interface, zone.name)
+    check_binding(editor, interface, zone)
     _put(editor, replace(interface, zone=zone.name, mode=default_mode(zone.name), manage=None, loopback_group=None))
-    return not_emulated("transparent mode") if zone.kind is ZoneKind.LAYER2 else None
 
 
 def _check_kind(interface: Interface, zone: Zone) -> None:
@@ -148,6 +150,7 @@ def _set_address(editor: Editor, arguments: Arguments) -> None:
     address: Prefix = arguments["address"] if "address" in arguments else Prefix(arguments["host"], arguments["mask"])
     if interface.zone == UNBOUND:
         raise ConfigError(f"interface {interface.name} is in no zone (set interface {interface.name} zone first)")
+    check_address(editor, interface)
     if address != interface.address:
         refuse_if_used(f"address of interface {interface.name}", services_of_interface(editor, interface.name))
     _check_host(address)
@@ -155,6 +158,7 @@ def _set_address(editor: Editor, arguments: Arguments) -> None:
     manage_ip = interface.manage_ip if interface.manage_ip is not None and interface.manage_ip in address else None
     if manage_ip == address.address:
         manage_ip = None
+    drop_routes(editor, interface, address)
     _put(editor, replace(interface, address=address, unnumbered=None, manage_ip=manage_ip))
 
 
@@ -197,6 +201,7 @@ def _unset_address(editor: Editor, arguments: Arguments) -> None:
         raise ConfigError(f"interface {interface.name} has no IP address {given}")
     if interface.address is not None:
         refuse_if_used(f"address of interface {interface.name}", services_of_interface(editor, interface.name))
+    drop_routes(editor, interface, None)
     _put(editor, replace(interface, address=None, unnumbered=None, manage_ip=None))
 
 
@@ -247,6 +252,10 @@ def _unset_manage(editor: Editor, arguments: Arguments) -> None:
 def _change_management(editor: Editor, arguments: Arguments, *, on: bool) -> None:
     interface = _configurable(editor, arguments) if on else _existing(editor, arguments)
     service: ManagementService | None = arguments.get("service")
+    if is_layer2(editor, interface.zone):
+        raise ConfigError(
+            f"interface {interface.name} is in layer 2 zone {interface.zone} (set zone {interface.zone} manage)"
+        )
     now = management_services(interface)
     if service is None:
         services = now | ALL_MANAGEMENT if on else frozenset[ManagementService]()

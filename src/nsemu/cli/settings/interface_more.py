@@ -1,4 +1,4 @@
-"""`set interface …`, `set zone … manage`: words that are kept without effect."""
+"""`set interface …`, `set zone …`: words that are kept without effect."""
 
 from __future__ import annotations
 
@@ -251,23 +251,10 @@ _MORE = (
         ),
         optional(keyword("ingress", "incoming", keyword("mbw", "maximum", number("ingress", 0, 10_000_000, "kbit/s")))),
     ),
-    MORE.line("bypass-others-ipsec", "let IPsec of others pass"),
-    MORE.line("bypass-non-ip", "let what is not IP pass"),
-    MORE.line("bypass-non-ip-all", "let all that is not IP pass"),
     MORE.line("bypass-icmpv6-ndp", "let IPv6 neighbor discovery pass"),
     MORE.line("bypass-icmpv6-mld", "let IPv6 listener discovery pass"),
     MORE.line("bypass-ipv6-others-ipsec", "let IPv6 IPsec of others pass"),
     MORE.line("vlan", "VLAN tags", keyword("trunk", "let tagged frames pass", binds=("trunk", True))),
-    keyword(
-        "broadcast",
-        "unknown destinations",
-        choice(
-            MORE.line("flood", "flood frames", name="broadcast flood"),
-            MORE.line(
-                "arp", "ask with ARP", optional(flag("trace-route", "trace-route", "trace")), name="broadcast arp"
-            ),
-        ),
-    ),
     MORE.line(
         "port",
         "a port of the group",
@@ -450,19 +437,7 @@ NODES: tuple[Node, ...] = (_PROTOCOL_NODE, _DHCP_NODE, *_MORE)
 ITEMS = (*SECONDARY.items, *MORE.items, *PROTOCOL.items, *DHCP.items)
 
 ZONE = Shelf("zone", ("zone", "zone"))
-_SERVICES = {
-    "ping": "answer pings",
-    "telnet": "Telnet",
-    "ssh": "SSH",
-    "snmp": "SNMP",
-    "web": "Web",
-    "ssl": "Web over SSL",
-    "ident-reset": "reset IDENT requests",
-    "nsmgmt": "management server",
-}
-_MANAGE = ZONE.setting("zone manage", ("service",))
 ZONE_NODES: tuple[Node, ...] = (
-    keyword("manage", "management of a layer 2 zone", optional(words("service", _SERVICES)), _MANAGE),
     ZONE.line("asymmetric-vpn", "answers may come through another VPN"),
     ZONE.line("pbr", "policy-based routing", text("policy", "policy", 31)),
     ZONE.line("reassembly-for-alg", "reassemble TCP for ALGs"),

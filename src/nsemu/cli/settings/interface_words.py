@@ -14,7 +14,7 @@ from nsemu.cli.grammar import (
     when_set,
     when_unset,
 )
-from nsemu.cli.settings import interface_more, nat_words
+from nsemu.cli.settings import interface_more, nat_words, transparent
 from nsemu.cli.settings.address import MaskType
 from nsemu.cli.settings.interface import (
     INTERFACE_DESCRIPTION,
@@ -109,6 +109,7 @@ NODES = (
                 keyword(
                     "mtu", "largest packet", when_set(argument("mtu", NumberType(800, 1500), "octets")), INTERFACE_MTU
                 ),
+                *transparent.INTERFACE_NODES,
                 *interface_more.NODES,
                 keyword("phy", "physical link", keyword("link-down", "keep the link down", INTERFACE_LINK_DOWN)),
                 keyword(

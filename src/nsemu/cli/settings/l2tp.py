@@ -16,6 +16,7 @@ from nsemu.cli.grammar import (
 )
 from nsemu.cli.settings.kept import Shelf, ip, kept_object, number, text, words
 from nsemu.cli.settings.policy_more import AUTH_SERVER, L2TP
+from nsemu.cli.settings.transparent import check_route_mode
 from nsemu.cli.types import INTERFACE, kept_reference
 from nsemu.config.editor import Editor
 from nsemu.config.errors import ConfigError
@@ -34,7 +35,8 @@ def _range(_editor: Editor, arguments: Arguments) -> None:
         )
 
 
-def _not_default(_editor: Editor, arguments: Arguments) -> None:
+def _check_tunnel(editor: Editor, arguments: Arguments) -> None:
+    check_route_mode(editor, "l2tp")
     if arguments["l2tp"] == "default":
         raise ConfigError("l2tp default is no tunnel")
 
@@ -50,7 +52,7 @@ _SECRET = keyword("secret", "secret of the tunnel", text("secret", "secret"))
 _KEEPALIVE = keyword("keepalive", "seconds between hellos, 0 for none", number("keepalive", 0, 3600, "seconds"))
 _PEER = keyword("peer-ip", "address of the client", ip("peer"))
 _HOST = keyword("host-name", "host name of the client", text("host", "host name"))
-_TUNNEL = TUNNEL.setting("l2tp", uses={"interface": "interface"}, check=_not_default, quoted=("interface",))
+_TUNNEL = TUNNEL.setting("l2tp", uses={"interface": "interface"}, check=_check_tunnel, quoted=("interface",))
 _PROFILE = tuple(
     (word, f"{help_} server")
     for word, help_ in (

@@ -23,6 +23,7 @@ from nsemu.cli.grammar import (
 from nsemu.cli.settings import vpn_more
 from nsemu.cli.settings.checks import check_capacity, refuse_if_used, require
 from nsemu.cli.settings.ike_gateway_words import security
+from nsemu.cli.settings.transparent import check_policy_based
 from nsemu.cli.settings.vpn_manual import MANUAL_NODE
 from nsemu.config.device import DeviceConfig
 from nsemu.config.editor import Editor
@@ -45,6 +46,8 @@ def _set_vpn(editor: Editor, arguments: Arguments) -> None:
     if old is None:
         check_capacity(editor.vpns, editor.platform.capacity.vpns, "VPNs")
         old = Vpn(name, gateway.name)
+    if old.bind_interface is not None:
+        check_policy_based(editor, name, gateway.outgoing_interface)
     editor.vpns.put(
         name,
         replace(
@@ -102,7 +105,15 @@ def _bind_interface(editor: Editor, vpn: Vpn, name: str) -> None:
         raise ConfigError(f"vpn {vpn.name} cannot be bound to interface {name} (a tunnel interface expected)")
     # A VPN is either route-based or policy-based (Vol. 5, "Route-Based and Policy-Based Tunnels").
     refuse_if_used(f"vpn {vpn.name}", policies_of_vpn(editor, vpn.name))
+    check_policy_based(editor, vpn.name, _outgoing_of(editor, vpn))
     editor.vpns.put(vpn.name, replace(vpn, bind_interface=name, bind_zone=None))
+
+
+def _outgoing_of(editor: Editor, vpn: Vpn) -> str:
+    if vpn.manual is not None:
+        return vpn.manual.outgoing_interface
+    gateway = editor.gateways.get(vpn.gateway)
+    return gateway.outgoing_interface if gateway is not None else ""
 
 
 def _unset_bind(editor: Editor, arguments: Arguments) -> None:

@@ -26,7 +26,9 @@ from nsemu.cli.grammar import (
     when_set,
 )
 from nsemu.cli.settings.checks import check_capacity, require
+from nsemu.cli.settings.transparent import check_policy_based
 from nsemu.config.algorithms import Encryption, Integrity, IpsecProtocol
+from nsemu.config.bridge import DEFAULT_OUTGOING_ZONE, is_layer2, is_transparent, zone_of_outgoing
 from nsemu.config.device import DeviceConfig
 from nsemu.config.editor import Editor
 from nsemu.config.errors import ConfigError, DuplicateError
@@ -92,6 +94,8 @@ def _set_manual(editor: Editor, arguments: Arguments) -> None:
     if old is None:
         check_capacity(editor.vpns, editor.platform.capacity.vpns, "VPNs")
         old = Vpn(name, "")
+    if old.bind_interface is not None:
+        check_policy_based(editor, name, keys.outgoing_interface)
     changed = replace(old, gateway="", security_level=None, proposals=(), replay=False, idle_time=0, proxy_id=None)
     editor.vpns.put(name, replace(changed, manual=keys))
 
@@ -124,13 +128,18 @@ def _key(arguments: Arguments, purpose: str, algorithm: Encryption | Integrity) 
 
 
 def _outgoing(editor: Editor, arguments: Arguments) -> str:
-    """The interface that was named, else the first with an address in the Untrust zone."""
+    """The interface or layer 2 zone that was named, else the first with an address in Untrust, or V1-Untrust."""
+    if "interface" not in arguments and is_transparent(editor):
+        return DEFAULT_OUTGOING_ZONE
     if "interface" not in arguments:
         found = (one.name for one in editor.interfaces.values() if one.zone == "Untrust" and one.address is not None)
         name = next((name for name in found if editor.interfaces[name].kind is InterfaceKind.ETHERNET), None)
         if name is None:
             raise ConfigError(f"vpn {arguments['vpn']} has no outgoing interface (outgoing-interface NAME expected)")
         return name
+    zone = zone_of_outgoing(editor, arguments["interface"])
+    if arguments["interface"] not in editor.interfaces and is_layer2(editor, zone):
+        return zone.lower()
     interface = require(editor.interfaces, arguments["interface"], "interface")
     if interface.kind not in {InterfaceKind.ETHERNET, InterfaceKind.LOOPBACK}:
         raise ConfigError(f"interface {interface.name} cannot be an outgoing interface (ethernet or loopback expected)")
@@ -210,7 +219,7 @@ MANUAL_NODE = when_set(
             keyword(
                 "outgoing-interface",
                 "interface towards the peer",
-                argument("interface", types.INTERFACE, "interface name"),
+                argument("interface", types.OUTGOING, "interface name, or layer 2 zone"),
             )
         ),
         choice(_ESP, _AH),

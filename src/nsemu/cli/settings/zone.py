@@ -18,7 +18,7 @@ from nsemu.cli.grammar import (
     when_set,
     when_unset,
 )
-from nsemu.cli.settings import interface_more
+from nsemu.cli.settings import interface_more, transparent
 from nsemu.cli.settings.checks import check_capacity, refuse_if_used, require
 from nsemu.cli.settings.screen import SCREEN_NODE
 from nsemu.cli.types import VROUTER, ZONE
@@ -49,9 +49,10 @@ def _create(editor: Editor, arguments: Arguments) -> None:
         raise DuplicateError(f"zone ID {number} is taken by zone {used[number]}")
     if carrier is not None and require(editor.zones, carrier, "zone").kind is not ZoneKind.LAYER3:
         raise ConfigError(f"zone {carrier} cannot carry a tunnel zone (a layer 3 security zone expected)")
-    kind = ZoneKind.LAYER3 if carrier is None else ZoneKind.TUNNEL
+    vlan = arguments.get("vlan", 0)
+    kind = ZoneKind.LAYER2 if vlan else ZoneKind.LAYER3 if carrier is None else ZoneKind.TUNNEL
     vrouter = TRUST_VR if carrier is None else editor.zones[carrier].vrouter
-    editor.zones.put(name, Zone(name, number, kind, vrouter=vrouter, carrier=carrier))
+    editor.zones.put(name, Zone(name, number, kind, vrouter=vrouter, carrier=carrier, vlan=vlan))
 
 
 def _delete(editor: Editor, arguments: Arguments) -> None:
@@ -65,7 +66,8 @@ def _delete(editor: Editor, arguments: Arguments) -> None:
 def _zone_rows(config: DeviceConfig, _scope: Arguments) -> Iterator[Row]:
     for zone in config.zones.values():
         if not zone.predefined:
-            yield Row({"id": zone.id, "zone": zone.name, "carrier": zone.carrier})
+            row = {"id": zone.id, "zone": zone.name, "carrier": zone.carrier}
+            yield Row({**row, "vlan": zone.vlan} if zone.vlan else row)
 
 
 def _set_vrouter(editor: Editor, arguments: Arguments) -> None:
@@ -83,7 +85,7 @@ def _move(editor: Editor, zone: Zone, vrouter: str) -> None:
     """Vol. 5 takes address and zone off an interface first: a zone with a live interface stays where it is."""
     if zone.vrouter == vrouter:
         return
-    if zone.kind is ZoneKind.NULL:
+    if zone.kind in {ZoneKind.NULL, ZoneKind.LAYER2}:
         raise ConfigError(f"zone {zone.name} cannot change its virtual router")
     bound = [record for record in editor.interfaces.values() if record.zone == zone.name]
     live = {record.name for record in bound if record.address is not None or record.unnumbered is not None}
@@ -150,7 +152,10 @@ ZONE_BLOCK = _switch("block", "block", lambda zone, on: replace(zone, block=on))
 ZONE_TCP_RST = _switch("tcp_rst", "tcp-rst", lambda zone, on: replace(zone, tcp_rst=on))
 
 _CARRIER = optional(
-    keyword("tunnel", "a tunnel zone", argument("carrier", ZONE, "zone whose interfaces carry the tunnels"))
+    choice(
+        keyword("tunnel", "a tunnel zone", argument("carrier", ZONE, "zone whose interfaces carry the tunnels")),
+        keyword("L2", "a layer 2 zone", argument("vlan", NumberType(1, 4094), "VLAN tag")),
+    )
 )
 
 NODES = (
@@ -186,6 +191,7 @@ NODES = (
                     keyword("block", "block traffic between interfaces of the zone", ZONE_BLOCK),
                     keyword("tcp-rst", "answer non-SYN packets without session with a reset", ZONE_TCP_RST),
                     SCREEN_NODE,
+                    transparent.ZONE_NODE,
                     *interface_more.ZONE_NODES,
                 ),
             ),

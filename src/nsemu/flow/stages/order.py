@@ -9,10 +9,10 @@ from collections.abc import Callable
 from typing import Final
 
 from nsemu.flow.setup import FlowSetup
+from nsemu.flow.stages.bridge import route
 from nsemu.flow.stages.destination_nat import destination_nat
 from nsemu.flow.stages.mapping import mapping
 from nsemu.flow.stages.policy import policy
-from nsemu.flow.stages.route import route
 from nsemu.flow.stages.source_nat import source_nat
 from nsemu.flow.stages.syn_check import syn_check
 from nsemu.flow.stages.tunnel import tunnel
