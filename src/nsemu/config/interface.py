@@ -42,6 +42,33 @@ ALL_MANAGEMENT = frozenset(ManagementService) - {ManagementService.IDENT_RESET}
 """What `set interface X manage` without a service turns on."""
 
 
+class UnknownMac(Enum):
+    """What becomes of a packet whose destination MAC address was never seen. The value is the CLI word."""
+
+    FLOOD = "flood"
+    ARP = "arp"
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeSettings:
+    """`set interface vlan1 …`: unknown destinations, and frames that no policy is asked about.
+
+    `trace_route` asks routers too, by ICMP with TTL 1. Without `bypass_non_ip_all` no frame passes that is neither
+    IPv4 nor ARP; with `bypass_non_ip` all of them do; in between broadcasts and multicasts. `bypass_others_ipsec` lets
+    ESP and AH between others pass.
+    """
+
+    unknown_mac: UnknownMac = UnknownMac.FLOOD
+    trace_route: bool = False
+    bypass_non_ip: bool = False
+    bypass_non_ip_all: bool = True
+    bypass_others_ipsec: bool = False
+
+    def lets_pass(self, group: bool) -> bool:
+        """Whether a frame that is neither IPv4 nor ARP passes; `group` for a broadcast or multicast."""
+        return self.bypass_non_ip_all and (group or self.bypass_non_ip)
+
+
 @dataclass(frozen=True, slots=True)
 class Interface:
     """One interface. `pbr` is the policy that routes what comes in; `monitor` can take the interface down.
@@ -50,7 +77,8 @@ class Interface:
     address a tunnel interface borrows. `manage` None means the default of the zone: all services in Trust and MGT,
     none elsewhere. `mtu` 0 means the default of the kind. `link_down` is `phy link-down`.
     `dhcp_client` takes the address from a server, `dhcp_server` is the only one to accept, 0 for any.
-    `loopback_group` names the loopback interface whose MIPs and DIP pools this interface serves as well.
+    `loopback_group` names the loopback interface whose MIPs and DIP pools this interface serves as well. `bridge`
+    counts on `vlan1` alone.
     """
 
     name: str
@@ -68,6 +96,7 @@ class Interface:
     link_down: bool = False
     loopback_group: str | None = None
     description: str = ""
+    bridge: BridgeSettings = BridgeSettings()
     dhcp_client: bool = False
     dhcp_server: int = 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from nsemu.config.interface import ALL_MANAGEMENT, ManagementService
 from nsemu.config.screen import DEFAULT_SCREEN, ScreenOptions
 
 
@@ -24,7 +25,8 @@ class Zone:
 
     `block` is intrazone blocking; `carrier` the zone whose interfaces carry a tunnel zone (B168, B214).
 
-    `screen` are the SCREEN options for what comes in from the zone.
+    `screen` are the SCREEN options for what comes in from the zone. Of a layer 2 zone, `vlan` is the VLAN tag it was
+    made with, and `manage` the services for which the device may be managed from it, None for the default.
     """
 
     name: str
@@ -38,11 +40,20 @@ class Zone:
     carrier: str | None = None
     predefined: bool = False
     screen: ScreenOptions = ScreenOptions()
+    vlan: int = 0
+    manage: frozenset[ManagementService] | None = None
 
     @property
     def policy_configurable(self) -> bool:
         """Whether policies can name the zone."""
         return self.kind in {ZoneKind.LAYER3, ZoneKind.LAYER2} and self.name not in {"V1-Null"}
+
+    @property
+    def services(self) -> frozenset[ManagementService]:
+        """The management services in force in a layer 2 zone (B232)."""
+        if self.manage is not None:
+            return self.manage
+        return ALL_MANAGEMENT if self.name == "V1-Trust" else frozenset()
 
 
 FIRST_USER_ZONE_ID = 100
