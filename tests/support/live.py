@@ -1,0 +1,216 @@
+"""strongSwan's charon in a network namespace, joined to a lab by a veth pair. Needs root and Linux.
+
+The kernel need not know IPsec: charon does ESP itself (kernel-libipsec), in UDP 4500 only, and claims to be behind NAT.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import os
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+from nsemu import Lab
+
+CHARON = Path("/usr/lib/ipsec/charon")
+_PLUGIN = Path("/usr/lib/ipsec/plugins/libstrongswan-kernel-libipsec.so")
+_PING = Path(__file__).with_name("raw_ping.py")
+_SIOCETHTOOL, _SET_TX_CHECKSUM = 0x8946, 0x17
+_numbers = count()
+
+STRONGSWAN_CONF = """
+charon {{
+  load = random nonce aes des sha1 sha2 md5 hmac gmp openssl kernel-libipsec kernel-netlink socket-default vici updown
+  i_dont_care_about_security_and_use_aggressive_mode_psk = yes
+  retransmit_timeout = 1.0
+  plugins {{ vici {{ socket = unix://{folder}/vici }} }}
+  filelog {{ log {{ path = {folder}/charon.log
+    default = 1
+    flush_line = yes }} }}
+}}
+"""
+
+
+def missing(*programs: str) -> str:
+    """Why tests that need a namespace and these programs cannot run here; empty when they can."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        return "needs root on Linux"
+    for program in ("ip", *programs):
+        if shutil.which(program) is None and not Path(program).exists():
+            return f"{program} is not installed"
+    if not Path("/dev/net/tun").exists():
+        return "no /dev/net/tun"
+    probe = f"nsemu-probe-{os.getpid()}"
+    if subprocess.run(["ip", "netns", "add", probe], capture_output=True, check=False).returncode:
+        return "network namespaces cannot be made"
+    subprocess.run(["ip", "netns", "del", probe], capture_output=True, check=False)
+    return ""
+
+
+def missing_charon() -> str:
+    """The same for charon and its plugins."""
+    return missing(str(CHARON), "swanctl", "unshare") or (
+        "" if _PLUGIN.exists() else f"{_PLUGIN.name} is not installed"
+    )
+
+
+def _run(*words: str) -> str:
+    return subprocess.run(words, check=True, capture_output=True, text=True, timeout=20).stdout
+
+
+def _no_checksum_offload(interface: str) -> None:
+    """Have the kernel finish its UDP checksums: the other end is no kernel."""
+    value = ctypes.create_string_buffer(struct.pack("II", _SET_TX_CHECKSUM, 0))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as opened:
+        request = struct.pack("16sP", interface.encode(), ctypes.addressof(value))
+        fcntl.ioctl(opened, _SIOCETHTOOL, request + bytes(40 - len(request)))
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """A network namespace with one end of a veth pair; `outside` is the other end, for the lab."""
+
+    name: str
+    outside: str
+    inside: str
+
+    def start(self, *words: str, output: int = subprocess.PIPE) -> subprocess.Popen[str]:
+        """A program inside."""
+        return subprocess.Popen(
+            ["ip", "netns", "exec", self.name, *words], stdout=output, stderr=subprocess.STDOUT, text=True
+        )
+
+
+@contextmanager
+def namespace(address: str, network: str, router: str) -> Iterator[Namespace]:
+    """A namespace with `address` towards the lab, `network` on its loopback interface, and a default route."""
+    mark = f"{os.getpid()}{next(_numbers)}"
+    space = Namespace(f"nsemu-{mark}", f"nh{mark}"[:15], f"ni{mark}"[:15])
+    _run("ip", "netns", "add", space.name)
+    try:
+        _run("ip", "link", "add", space.outside, "type", "veth", "peer", "name", space.inside)
+        # Both ends are here still: an interface can only be told inside its own namespace.
+        for interface in (space.outside, space.inside):
+            _no_checksum_offload(interface)
+        _run("ip", "link", "set", space.inside, "netns", space.name)
+        _run("ip", "link", "set", space.outside, "up")
+        for words in (
+            ("link", "set", "lo", "up"),
+            ("link", "set", space.inside, "up"),
+            ("addr", "add", address, "dev", space.inside),
+            ("addr", "add", network, "dev", "lo"),
+            ("route", "add", "default", "via", router),
+        ):
+            _run("ip", "-n", space.name, *words)
+        yield space
+    finally:
+        subprocess.run(["ip", "link", "del", space.outside], capture_output=True, check=False)
+        subprocess.run(["ip", "netns", "del", space.name], capture_output=True, check=False)
+
+
+def until(lab: Lab, condition: Callable[[], bool], seconds: float = 20) -> bool:
+    """Let the lab run in real time until something is so; whether it came to be."""
+    for _ in range(int(seconds * 10)):
+        if condition():
+            return True
+        lab.run_for(0.1)
+    return condition()
+
+
+def finish(lab: Lab, process: subprocess.Popen[str], seconds: float = 20) -> str:
+    """Run the lab until a program has ended; what it printed."""
+    ended = until(lab, lambda: process.poll() is not None, seconds)
+    if not ended:
+        process.kill()
+    output, _ = process.communicate(timeout=5)
+    return output
+
+
+@dataclass(slots=True)
+class Charon:
+    """A running charon."""
+
+    folder: Path
+    space: Namespace
+    process: subprocess.Popen[str]
+
+    def log(self) -> str:
+        """All that it has logged."""
+        path = self.folder / "charon.log"
+        return path.read_text() if path.exists() else ""
+
+    def swanctl(self, lab: Lab, *words: str) -> str:
+        """Run a swanctl command while the lab goes on."""
+        command = ["swanctl", *words, "--uri", f"unix://{self.folder}/vici"]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        return finish(lab, process)
+
+    def load(self, lab: Lab, text: str) -> None:
+        """Take a configuration."""
+        path = self.folder / "swanctl.conf"
+        path.write_text(text)
+        output = self.swanctl(lab, "--load-all", "--file", str(path))
+        assert "successfully loaded 1 connections" in output, output
+
+    def ping(self, lab: Lab, source: str, destination: str, times: int = 3) -> int:
+        """Ping out of the namespace."""
+        output = finish(lab, self.space.start(sys.executable, str(_PING), source, destination, str(times)))
+        return int(output.split()[-1])
+
+    def kill(self) -> None:
+        """Die without a word."""
+        self.process.kill()
+        self.process.wait(timeout=5)
+
+
+@contextmanager
+def charon(folder: Path, space: Namespace, lab: Lab) -> Iterator[Charon]:
+    """charon with files of its own, until the block ends."""
+    (folder / "strongswan.conf").write_text(STRONGSWAN_CONF.format(folder=folder))
+    # Its PID file is in a fixed place under /run, so that gets a file system of its own.
+    inside = f"mount -t tmpfs none /run && exec env STRONGSWAN_CONF={folder}/strongswan.conf {CHARON}"
+    running = Charon(folder, space, space.start("unshare", "-m", "sh", "-c", inside, output=subprocess.DEVNULL))
+    try:
+        assert until(lab, (folder / "vici").exists), running.log()
+        yield running
+    finally:
+        with suppress(ProcessLookupError):
+            running.process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            running.process.wait(timeout=3)
+        if running.process.poll() is None:
+            running.kill()
+
+
+def connection(
+    proposals: str, esp: str, *, aggressive: bool = False, options: str = "", more: Sequence[str] = ()
+) -> str:
+    """A swanctl configuration with one connection and one child."""
+    return f"""
+connections {{ gw {{
+  version = 1
+  local_addrs = 2.2.2.2
+  remote_addrs = 1.1.1.1
+  aggressive = {"yes" if aggressive else "no"}
+  proposals = {proposals}
+  {options}
+  local {{ auth = psk }}
+  remote {{ auth = psk }}
+  children {{ net {{
+    local_ts = 10.2.2.0/24
+    remote_ts = 10.1.1.0/24
+    esp_proposals = {esp}
+    {" ".join(more)}
+  }} }}
+}} }}
+secrets {{ ike-1 {{ secret = h1p8A24nG5 }} }}
+"""
