@@ -116,3 +116,48 @@ def test_the_table_is_shown() -> None:
     text = box.type("get interface tunnel.1 nhtb")
     assert [line.split()[-1] for line in text.splitlines()[2:] if line.strip()] == ["v1", "v2"]
     assert text in box.type("get interface tunnel.1")
+
+
+def test_an_entry_for_a_vpn_that_is_not_bound_leads_into_no_other_tunnel() -> None:
+    """Not even into the only one that is left."""
+    box = hub(*bindings("v1", "v2"), "unset vpn v3 bind interface", "set route 10.0.0.0/8 interface null metric 10")
+    assert outer(box, "10.2.9.9") == "3.3.3.3"
+    box.accept("unset vpn v2 bind interface")
+    assert outer(box, "10.2.9.9") is None
+    assert outer(box, "10.1.9.9") == "2.2.2.2"
+    assert outer(box, "10.99.1.1") == "2.2.2.2", "no entry, one VPN"
+    box.accept("set vpn v2 bind interface tunnel.1")
+    assert outer(box, "10.2.9.9") == "3.3.3.3"
+
+
+def test_only_the_routes_of_a_vpn_that_is_down_are_inactive() -> None:
+    """B179 for one of several VPNs: the null route behind its routes takes over, the others stay."""
+    box = NatBox(
+        "set interface tunnel.1 zone untrust",
+        "set interface tunnel.1 ip 10.0.0.1/24",
+        "set interface ethernet4 zone untrust",
+        "set interface ethernet4 ip 5.5.5.1/24",
+        "set route 3.3.3.3/32 interface ethernet4 gateway 5.5.5.250",
+        *(
+            f"set vpn v{number} manual 300{number} 400{number} gateway {peer} outgoing-interface {out} "
+            "esp des password a auth md5 password b"
+            for number, peer, out in ((1, "2.2.2.2", "ethernet3"), (2, "3.3.3.3", "ethernet4"))
+        ),
+        "set vpn v1 bind interface tunnel.1",
+        "set vpn v2 bind interface tunnel.1",
+        "set interface tunnel.1 nhtb 10.0.2.1 vpn v1",
+        "set interface tunnel.1 nhtb 10.0.4.1 vpn v2",
+        "set route 10.11.0.0/16 interface tunnel.1 gateway 10.0.2.1",
+        "set route 10.12.0.0/16 interface tunnel.1 gateway 10.0.4.1",
+        "set route 10.0.0.0/8 interface null metric 10",
+        "set policy id 1 from trust to untrust any any any permit",
+        plugged=("ethernet1", "ethernet3", "ethernet4"),
+    )
+    assert outer(box, "10.11.1.1") == "2.2.2.2"
+    assert outer(box, "10.12.1.1") == "3.3.3.3"
+    box.device.set_carrier("ethernet4", False)
+    assert outer(box, "10.12.1.1", 4001) is None
+    assert box.counter(DropReason.NULL_ROUTE.counter) == 1
+    assert outer(box, "10.11.1.1", 4001) == "2.2.2.2"
+    box.device.set_carrier("ethernet4", True)
+    assert outer(box, "10.12.1.1", 4002) == "3.3.3.3"

@@ -16,6 +16,7 @@ from nsemu.device.tunnels import (
     plan_tunnels,
     tunnel_parameters,
 )
+from nsemu.flow.nhtb import bound_tunnel
 from nsemu.flow.screening import configure as configure_screening
 from nsemu.flow.state import FlowState
 from nsemu.flow.tunnels import TunnelPath
@@ -80,7 +81,7 @@ class Compiler:
         """Decide which interfaces are up and which routes are active; sessions are decided anew."""
         state = self._state
         self._interfaces.settle(state.config, self._usable, now)
-        state.routes = compile_tables(state.config, self._is_up, state.routes)
+        state.routes = compile_tables(state.config, self._is_up, state.routes, self._hop_is_up)
         state.selection = compile_selection(state.config, state.routes, self._is_up, state.selection)
         state.generation += 1
 
@@ -112,6 +113,14 @@ class Compiler:
     def _is_up(self, name: str) -> bool:
         interface = self._interfaces.items.get(name)
         return interface is not None and interface.up
+
+    def _hop_is_up(self, name: str, gateway: int) -> bool:
+        """Whether the VPN to which a next hop is bound is usable; a next hop without binding always is."""
+        interface = self._interfaces.items.get(name)
+        if interface is None or (name, gateway) not in self._state.nhtb:
+            return True
+        path = bound_tunnel(self._state, interface, gateway)
+        return path is not None and self._usable(path.identifier)
 
     def _usable(self, identifier: int) -> bool:
         path = self._state.paths.get(identifier)

@@ -15,10 +15,11 @@ from nsemu.runtime.interface import RunInterface
 def bound_tunnel(state: FlowState, interface: RunInterface, next_hop: int) -> TunnelPath | None:
     """The tunnel for packets that leave by a tunnel interface towards `next_hop`.
 
-    With one VPN bound it is that one, whatever the table says. None when there is none, or no entry tells which.
+    Without an entry for the next hop it is the only VPN that is bound. None when there is none or several, and when the
+    entry names one that is not bound here: nothing goes to another peer than the one it is for.
     """
     paths = [state.paths[number] for number in interface.tunnel_ids if number in state.paths]
-    if len({path.vpn for path in paths}) < 2:
-        return paths[0] if paths else None
     vpn = state.nhtb.get((interface.name, next_hop))
-    return next((path for path in paths if path.vpn == vpn), None)
+    if vpn is not None:
+        return next((path for path in paths if path.vpn == vpn), None)
+    return paths[0] if paths and len({path.vpn for path in paths}) == 1 else None

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from nsemu.config.device import DeviceConfig
 from nsemu.config.vrouter import RouteTableKind
-from nsemu.routing.draft import Draft, Ground, interface_vrouter, make_table, static_draft
+from nsemu.routing.draft import Draft, Ground, any_hop, interface_vrouter, make_table, static_draft
 from nsemu.routing.entry import DefaultRouteKey, RouteProtocol
 from nsemu.routing.exchange import exchange
 from nsemu.routing.table import RoutingTable
@@ -33,16 +33,18 @@ def compile_tables(
     config: DeviceConfig,
     interface_up: Callable[[str], bool],
     previous: Mapping[str, RoutingTable] | None = None,
+    hop_up: Callable[[str, int], bool] = any_hop,
 ) -> dict[str, RoutingTable]:
     """The table of every virtual router.
 
     `interface_up(name)` says whether an interface of the configuration is up; for a tunnel interface that is the state
-    of its VPN (B179). With `previous`, entries that are still there keep their IDs, and a table in which nothing
-    changed is the same object; so are all tables together when nothing they depend on did.
+    of its VPN (B179), and `hop_up(interface, gateway)` says it of one of several VPNs on a tunnel interface. With
+    `previous`, entries that are still there keep their IDs, and a table in which nothing changed is the same object; so
+    are all tables together when nothing they depend on did.
     """
-    if isinstance(previous, _Tables) and previous.ground.holds(config, interface_up):
+    if isinstance(previous, _Tables) and previous.ground.holds(config, interface_up, hop_up):
         return previous
-    ground = Ground(config, interface_up)
+    ground = Ground(config, interface_up, hop_up)
     drafts: dict[str, list[Draft]] = {name: [] for name in config.vrouters}
     for draft in _connected(ground):
         drafts[draft.vrouter].append(draft)

@@ -34,15 +34,24 @@ class Draft(NamedTuple):
     key: EntryKey
 
 
+def any_hop(_interface: str, _gateway: int) -> bool:
+    """Every next hop can be reached."""
+    return True
+
+
 class Ground:
     """What the drafts of one compilation are judged by: where interfaces are, and which are up."""
 
-    __slots__ = ("_interface_up", "_up", "config", "vrouter_of")
+    __slots__ = ("_hop_up", "_hops", "_interface_up", "_up", "config", "vrouter_of")
 
-    def __init__(self, config: DeviceConfig, interface_up: Callable[[str], bool]) -> None:
+    def __init__(
+        self, config: DeviceConfig, interface_up: Callable[[str], bool], hop_up: Callable[[str, int], bool] = any_hop
+    ) -> None:
         self.config = config
         self._interface_up = interface_up
+        self._hop_up = hop_up
         self._up: dict[str, bool] = {}
+        self._hops: dict[tuple[str, int], bool] = {}
         self.vrouter_of: dict[str, str | None] = {name: interface_vrouter(config, name) for name in config.interfaces}
 
     def up(self, interface: str) -> bool:
@@ -52,7 +61,18 @@ class Ground:
             known = self._up[interface] = self._interface_up(interface)
         return known
 
-    def holds(self, config: DeviceConfig, interface_up: Callable[[str], bool]) -> bool:
+    def reaches(self, interface: str, gateway: int) -> bool:
+        """Whether the VPN of a next hop on a tunnel interface could carry traffic; True for all other next hops."""
+        if self.config.interfaces[interface].kind is not InterfaceKind.TUNNEL:
+            return True
+        known = self._hops.get((interface, gateway))
+        if known is None:
+            known = self._hops[interface, gateway] = self._hop_up(interface, gateway)
+        return known
+
+    def holds(
+        self, config: DeviceConfig, interface_up: Callable[[str], bool], hop_up: Callable[[str, int], bool] = any_hop
+    ) -> bool:
         """Whether tables made from this would be made the same from `config` and the states as they are now."""
         mine = self.config
         return (
@@ -61,6 +81,7 @@ class Ground:
             and config.zones is mine.zones
             and config.vrouters is mine.vrouters
             and all(interface_up(name) == state for name, state in self._up.items())
+            and all(hop_up(*hop) == state for hop, state in self._hops.items())
         )
 
     def static_preference(self, vrouter: str) -> int:
@@ -99,6 +120,8 @@ def static_draft(ground: Ground, route: StaticRoute, connected: tuple[Draft, ...
         interface = None
     elif interface is not None:
         fault = ground.fault(interface, key.vrouter, route.permanent)
+        if not fault and key.gateway and not route.permanent and not ground.reaches(interface, key.gateway):
+            fault = f"VPN of next hop {format_ipv4(key.gateway)} is down"
     else:
         interface = _interface_towards(key, connected)
         if interface is None:

@@ -18,7 +18,8 @@ def tunnel(state: FlowState, setup: FlowSetup) -> DropReason | None:
     """Decide the tunnel, and see that it is usable."""
     reason = "policy"
     if setup.egress.is_tunnel:
-        reason = "route" if len(setup.egress.tunnel_ids) < 2 else "nhtb"
+        by_table = (setup.egress.name, setup.next_hop) in state.nhtb
+        reason = "nhtb" if by_table or len(setup.egress.tunnel_ids) > 1 else "route"
         setup.path = bound_tunnel(state, setup.egress, setup.next_hop)
         if setup.path is None:
             unbound = f"no binding for next hop {format_ipv4(setup.next_hop)}"
