@@ -19,6 +19,7 @@ from nsemu.cli.grammar import (
     keyword,
     optional,
 )
+from nsemu.cli.show.mac_learn import CLEAR_MAC_LEARN
 from nsemu.cli.types import IP, POLICY_ID, PORT
 from nsemu.config.errors import NotFoundError
 from nsemu.device.device import Device
@@ -149,6 +150,7 @@ CLEAR = keyword(
                 Command(_clear_traffic, privileged=True),
             ),
         ),
+        CLEAR_MAC_LEARN,
         keyword(
             "sa",
             "clear security associations",

@@ -9,9 +9,10 @@ from nsemu.cli.grammar import Arguments, Command, argument, choice, keyword
 from nsemu.cli.settings.checks import require
 from nsemu.cli.show import dhcp
 from nsemu.cli.show.layout import Layout, cut, dated, enabled, layout_of, lines
-from nsemu.cli.types import INTERFACE
+from nsemu.cli.types import OUTGOING
+from nsemu.config.bridge import is_transparent
 from nsemu.config.errors import ConfigError
-from nsemu.config.interface import InterfaceKind, ManagementService
+from nsemu.config.interface import InterfaceKind, ManagementService, UnknownMac
 from nsemu.config.platform import Platform
 from nsemu.device.views.interfaces import InterfaceView, interface_view, interface_views
 from nsemu.wire.address import format_ipv4, format_mac_dotted
@@ -30,7 +31,8 @@ def _all(context: Context, _arguments: Arguments) -> str:
     views = interface_views(context.device)
     rows = (_row(view, layout) for view in views)
     title = f"Total interface: {len(views)}"
-    return lines("box is not in pure_l2_mode", "", LEGEND, "", title, _header(layout), *rows)
+    mode = "box is in pure_l2_mode" if is_transparent(context.device.config) else "box is not in pure_l2_mode"
+    return lines(mode, "", LEGEND, "", title, _header(layout), *rows)
 
 
 def _header(layout: Layout) -> str:
@@ -67,6 +69,7 @@ def _one(context: Context, arguments: Arguments) -> str:
         *_services(view, layout),
         *_bandwidth(physical, layout),
         *_dhcp(view, layout),
+        *_bridging(view),
     )
 
 
@@ -79,8 +82,9 @@ def _next_hops(context: Context, arguments: Arguments) -> str:
 
 def _view(context: Context, arguments: Arguments) -> InterfaceView:
     name = arguments["interface"]
-    require(context.device.config.interfaces, name, "interface")
     view = interface_view(context.device, name)
+    if view is None:
+        require(context.device.config.interfaces, name, "interface")
     assert view is not None  # every configured interface runs
     return view
 
@@ -207,6 +211,20 @@ def _dhcp(view: InterfaceView, layout: Layout) -> Iterator[str]:
         yield "  DHCP-server disabled"
 
 
+def _bridging(view: InterfaceView) -> Iterator[str]:
+    """What `vlan1` has in the place of a router."""
+    if view.bridge is None:
+        return
+    settings = view.bridge
+    method = "FLOOD" if settings.unknown_mac is UnknownMac.FLOOD else "ARP"
+    yield f"  unknown mac address resolve method: {method}{' + TRACE-ROUTE' if settings.trace_route else ''}"
+    yield "  vlan trunk: Off"
+    yield f"  bypass others IPSEC: {'On' if settings.bypass_others_ipsec else 'Off'}"
+    passing = "Off" if not settings.bypass_non_ip_all else "On" if settings.bypass_non_ip else "multicast"
+    yield f"  bypass non IP: {passing}"
+    yield "  In backup mode, only traffic from V1-Trust can manage the box"
+
+
 INTERFACE_NODE = keyword(
     "interface",
     "show interface info",
@@ -215,7 +233,7 @@ INTERFACE_NODE = keyword(
         keyword("all", "show all interfaces", Command(_all)),
         argument(
             "interface",
-            INTERFACE,
+            OUTGOING,
             "interface name",
             choice(
                 Command(_one),

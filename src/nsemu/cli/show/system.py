@@ -55,7 +55,7 @@ def _state(view: SystemView) -> Iterator[str]:
     last = f", Last Device Reset at: {dated(view.clock.booted)}" if view.resets else ""
     yield f"Total Device Resets: {view.resets}{last}"
     yield ""
-    yield "System in NAT/route mode."
+    yield "System in transparent mode." if view.transparent else "System in NAT/route mode."
     yield ""
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from nsemu.config.interface import Interface, InterfaceKind, InterfaceMode, ManagementService
+from nsemu.config.bridge import VLAN1
+from nsemu.config.interface import BridgeSettings, Interface, InterfaceKind, InterfaceMode, ManagementService
 from nsemu.config.zone import Zone, ZoneKind
 from nsemu.device.device import Device
 from nsemu.device.views.system import local_date
@@ -53,7 +54,8 @@ class InterfaceView:
     `state` is the letter of `get interface`: U up, D down, R ready (a tunnel interface with a usable VPN that nothing
     monitors). `address` is its own, None for none; `effective` (with `length`) is it or a
     borrowed one. `mac` is None for interfaces
-    that have none. `changed` is None while the state never changed. `vpns` are the names of the VPNs bound to it.
+    that have none. `changed` is None while the state never changed. `vpns` are the names of the VPNs bound to it;
+    `bridge` is what `vlan1` is told of layer 2.
     """
 
     name: str
@@ -85,6 +87,7 @@ class InterfaceView:
     vpns: tuple[str, ...]
     next_hops: tuple[NextHopTunnelView, ...]
     dhcp_client: bool = False
+    bridge: BridgeSettings | None = None
 
     @property
     def is_tunnel(self) -> bool:
@@ -166,6 +169,7 @@ def _interface(device: Device, interface: RunInterface) -> InterfaceView:
         tuple(dict.fromkeys(tunnel.settings.vpn for tunnel in tunnels)),
         tuple(_next_hops(device, interface)),
         record.dhcp_client,
+        record.bridge if record.name == VLAN1 else None,
     )
 
 

@@ -6,6 +6,7 @@ import zlib
 from dataclasses import dataclass
 from datetime import datetime
 
+from nsemu.config.bridge import is_transparent
 from nsemu.config.platform import Platform
 from nsemu.device.device import Device
 from nsemu.sim.scheduler import SECOND
@@ -30,7 +31,10 @@ class ClockView:
 
 @dataclass(frozen=True, slots=True)
 class SystemView:
-    """Who the device is. `serial` is 16 digits, made up from the device's name; `resets` counts restarts."""
+    """Who the device is. `serial` is 16 digits, made up from the device's name; `resets` counts restarts.
+
+    `transparent` says that its interfaces are in layer 2 zones.
+    """
 
     platform: Platform
     hostname: str
@@ -42,6 +46,7 @@ class SystemView:
     resets: int
     admin: str
     clock: ClockView
+    transparent: bool
     manager_ips: tuple[Prefix, ...]
 
 
@@ -78,6 +83,7 @@ def system_view(device: Device) -> SystemView:
         device.resets,
         config.system.admin_name,
         clock_view(device),
+        is_transparent(config),
         config.system.manager_ips,
     )
 
