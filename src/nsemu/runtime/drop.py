@@ -93,11 +93,13 @@ class DropReason(Enum):
     NO_PORT = Disposition("no dip", "no port left for address translation", "All ports of the address are in use.")
     NO_MAPPING = Disposition(
         "no map",
-        "destination has no counterpart in the translated range",
-        "Make the range as large as the destination.",
+        "destination has no translation",
+        "Make the range as large as the destination, or add the port to the VIP.",
     )
     NO_TUNNEL = Disposition(
-        "no nsp-tunnel", "tunnel interface has no VPN", "Bind one: set vpn NAME bind interface tunnel.N."
+        "no nsp-tunnel",
+        "tunnel interface has no VPN for it",
+        "Bind one: set vpn NAME bind interface tunnel.N. With several: set interface tunnel.N nhtb GATEWAY vpn NAME.",
     )
     NO_SA = Disposition(
         "no sa", "no security association", "The VPN is not usable: look at its gateway and interfaces."
