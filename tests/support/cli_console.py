@@ -10,7 +10,7 @@ from nsemu.cli.console import Console
 from nsemu.cli.dialogue import Question, run_dialogue
 from nsemu.cli.grammar import Graph
 from nsemu.cli.grammar.graph import Edge, Position
-from nsemu.cli.grammar.nodes import Argument, Keyword
+from nsemu.cli.grammar.nodes import Argument, Body, Enter, Keyword, Setting
 from nsemu.device.device import Device
 from nsemu.sim.entropy import Entropy
 from nsemu.sim.scheduler import Scheduler
@@ -132,10 +132,24 @@ class LineMaker:
 
 
 def all_graphs() -> Iterator[Graph]:
-    """The trees of the top level and of every context."""
-    from nsemu.cli.settings import policy_words, vrouter
-
+    """The trees of the top level and of every context, each once."""
     shell = device_shell()
-    yield shell.graph()
-    yield shell.graph(vrouter.ENTER_VROUTER.body)
-    yield shell.graph(policy_words.ENTER_POLICY.body)
+    waiting: list[Body | None] = [None]
+    seen: set[int] = set()
+    while waiting:
+        graph = shell.graph(waiting.pop(0))
+        yield graph
+        for position in graph.positions():
+            if isinstance(position.leaf, Enter) and id(position.leaf.body) not in seen:
+                seen.add(id(position.leaf.body))
+                waiting.append(position.leaf.body)
+
+
+def all_settings() -> dict[str, Setting]:
+    """Every setting that can be typed somewhere, by name."""
+    return {
+        position.leaf.name: position.leaf
+        for graph in all_graphs()
+        for position in graph.positions()
+        if isinstance(position.leaf, Setting)
+    }

@@ -423,7 +423,6 @@ def test_gateways() -> None:
         (f"{OUT} sec-level standard", "lacks a preshared key"),
         ("preshare k sec-level standard", "has no outgoing interface"),
         (f"{OUT} preshare k proposal nothing", "p1-proposal nothing does not exist"),
-        (f"{OUT} preshare k proposal rsa-g2-3des-sha", "certificates"),
         (f"{OUT} preshare k proposal pre-g2-3des-sha pre-g2-3des-sha", "twice"),
         ("outgoing-interface null preshare k", "cannot be an outgoing interface"),
     ],

@@ -120,6 +120,7 @@ LAYOUT: tuple[Item, ...] = (
     nat.VIP_MULTI_PORT,
     Each(interface.interface_scopes, (nat.LOOPBACK_GROUP, nat.VIP, nat.MIP, nat.DIP, nat.EXTENDED_DIP)),
     nat.DIP_STICKY,
+    *authentication.LATE.items,
     *nsrp.NSRP.items,
     *dial.PPPOE.items,
     *dial.MODEM.items,

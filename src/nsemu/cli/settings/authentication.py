@@ -24,6 +24,8 @@ from nsemu.config.errors import ConfigError, DuplicateError
 
 _HOST = argument("server", HostType(), "address or domain name")
 SERVER = Shelf("auth-server", ("auth-server", "name"))
+LATE = Shelf("auth-server", ("auth-server", "name"))
+"""What names an interface: printed when the interfaces are there."""
 
 
 def _free_id(editor: Editor, arguments: Arguments) -> None:
@@ -108,7 +110,7 @@ NODES = (
                 ),
                 SERVER.line("timeout", "idle minutes of a login", number("minutes", 0, 255, "minutes")),
                 SERVER.line("forced-timeout", "minutes of a login", number("minutes", 0, 255, "minutes")),
-                SERVER.line(
+                LATE.line(
                     "src-interface",
                     "interface towards it",
                     argument("interface", INTERFACE, "interface name"),

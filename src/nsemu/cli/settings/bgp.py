@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from nsemu.cli.grammar import Node, argument, choice, flag, keyword, optional, when_set
+from nsemu.cli.grammar import Arguments, Node, argument, choice, flag, keyword, optional, when_set
 from nsemu.cli.settings.kept import Shelf, number, text, words
 from nsemu.cli.types import INTERFACE, IP, PREFIX
+from nsemu.config.editor import Editor
+from nsemu.config.errors import ConfigError
+from nsemu.config.kept import KeptKey
 
-BGP = Shelf("bgp", ("virtual router", "vrouter"))
+
+def running(protocol: str) -> Callable[[Editor, Arguments], None]:
+    """The check that a virtual router runs a routing protocol. Raises ConfigError."""
+
+    def check(editor: Editor, arguments: Arguments) -> None:
+        vrouter = arguments["vrouter"]
+        if instance(protocol, vrouter) not in editor.kept:
+            raise ConfigError(
+                f"virtual router {vrouter} does not run {protocol.upper()} "
+                f"(set vrouter {vrouter} protocol {protocol} first)"
+            )
+
+    return check
+
+
+def instance(protocol: str, vrouter: str) -> KeptKey:
+    """Where it is kept that a virtual router runs a routing protocol."""
+    return KeptKey(f"{protocol} instance", ("virtual router", vrouter))
+
+
+BGP = Shelf("bgp", ("virtual router", "vrouter"), running("bgp"))
 PROTOCOLS = words(
     "protocol",
     {name: f"{name} routes" for name in ("bgp", "connected", "discovered", "imported", "ospf", "rip", "static")},

@@ -57,11 +57,15 @@ def lists_defaults(config: DeviceConfig) -> bool:
 
 
 class Shelf:
-    """The kept settings of one noun, in the order of `get config`. `of` is the object that they all belong to."""
+    """The kept settings of one noun, in the order of `get config`.
 
-    def __init__(self, noun: str, of: Of | None = None) -> None:
+    `of` is the object that they all belong to, `check` what must be so for each of them.
+    """
+
+    def __init__(self, noun: str, of: Of | None = None, check: Check | None = None) -> None:
         self.noun = noun
         self.of = of
+        self.check = check
         self.settings: list[Setting] = []
 
     @property
@@ -96,7 +100,7 @@ class Shelf:
         quoted: Iterable[str] = (),
     ) -> Setting:
         """A setting for words that are declared elsewhere. `uses` gives the kind of the object an argument names."""
-        kept = _KeptSetting(name.strip(), identity, of or self.of, dict(uses or {}), default, check)
+        kept = _KeptSetting(name.strip(), identity, of or self.of, dict(uses or {}), default, check or self.check)
         setting = Setting(
             kept.name, kept.set, kept.unset, kept.rows, frozenset(quoted), without_effect=not_emulated(kept.name)
         )
@@ -115,7 +119,7 @@ def kept_object(kind: str, argument: str) -> Setting:
         for key in [key for key in editor.kept if key.owner == owner]:
             editor.kept.remove(key)
 
-    return Setting(kind, None, remove)
+    return Setting(f"{kind} with all its lines", None, remove)
 
 
 def kept_clear(name: str, shelf: Shelf, prefix: str) -> Setting:

@@ -64,17 +64,21 @@ _SNMP = keyword(
             "community",
             "a community",
             argument("community", COMMUNITY, "community name"),
-            when_set(
-                words("access", {"Read-Only": "read", "Read-Write": "read and write"}),
-                optional(flag("Trap-on", "send traps", "trap", "on")),
-                optional(flag("Trap-off", "send no traps", "trap", "off")),
-                optional(flag("traffic", "send traffic alarms")),
-                optional(
-                    keyword("version", "version", words("version", {"v1": "SNMPv1", "v2c": "SNMPv2c", "any": "any"}))
+            choice(
+                when_set(
+                    words("access", {"Read-Only": "read", "Read-Write": "read and write"}),
+                    optional(flag("Trap-on", "send traps", "trap", "on")),
+                    optional(flag("Trap-off", "send no traps", "trap", "off")),
+                    optional(flag("traffic", "send traffic alarms")),
+                    optional(
+                        keyword(
+                            "version", "version", words("version", {"v1": "SNMPv1", "v2c": "SNMPv2c", "any": "any"})
+                        )
+                    ),
+                    _COMMUNITY,
                 ),
-                _COMMUNITY,
+                when_unset(kept_object("snmp community", "community")),
             ),
-            when_unset(kept_object("snmp community", "community")),
         ),
         keyword(
             "host",
@@ -398,14 +402,14 @@ OTHERS: tuple[Node, ...] = (
                 IP_SHELF.line(
                     "retry",
                     "attempts",
-                    number("count", 1, 20, "attempts"),
+                    number("count", 1, 255, "attempts"),
                     name="tftp retry",
                     default=Row({"count": 30}),
                 ),
                 IP_SHELF.line(
                     "timeout",
                     "seconds",
-                    number("seconds", 1, 120, "seconds"),
+                    number("seconds", 1, 255, "seconds"),
                     name="tftp timeout",
                     default=Row({"seconds": 30}),
                 ),

@@ -32,7 +32,7 @@ from nsemu.cli.types import PREFIX, VROUTER
 from nsemu.config.device import DeviceConfig
 from nsemu.config.editor import Editor
 from nsemu.config.errors import ConfigError
-from nsemu.config.kept import KeptKey, KeptLine
+from nsemu.config.kept import KeptLine
 
 _OF = ("virtual router", "vrouter")
 VROUTER_SHELF = Shelf("vrouter", _OF)
@@ -166,16 +166,12 @@ def _rip(shelf: Shelf) -> tuple[Node, ...]:
     )
 
 
-OSPF, RIP = Shelf("ospf", _OF), Shelf("rip", _OF)
+OSPF, RIP = Shelf("ospf", _OF, bgp.running("ospf")), Shelf("rip", _OF, bgp.running("rip"))
 _INSIDE = {"bgp": bgp.WORDS, "ospf": _ospf(OSPF), "rip": _rip(RIP)}
 _SHELVES = {"bgp": bgp.BGP, "ospf": OSPF, "rip": RIP}
 
 
 # --- the protocols as such
-
-
-def _key(protocol: str, vrouter: str) -> KeptKey:
-    return KeptKey(f"{protocol} instance", ("virtual router", vrouter))
 
 
 def _start(protocol: str) -> Setting:
@@ -185,7 +181,7 @@ def _start(protocol: str) -> Setting:
     assert kept.set is not None
 
     def start(editor: Editor, arguments: Arguments) -> str | None:
-        key = _key(protocol, arguments["vrouter"])
+        key = bgp.instance(protocol, arguments["vrouter"])
         if protocol == "bgp" and "as" not in arguments and key not in editor.kept:
             raise ConfigError(
                 f"BGP of virtual router {arguments['vrouter']} has no AS number (protocol bgp NUMBER expected)"
@@ -236,7 +232,7 @@ IN_CONTEXT: tuple[Node, ...] = (_protocols(context=True), *VROUTER_NODES)
 
 def _scopes(protocol: str) -> Callable[[DeviceConfig, Arguments], Iterable[Arguments]]:
     def scopes(config: DeviceConfig, scope: Arguments) -> Iterable[Arguments]:
-        line: KeptLine | None = config.kept.get(_key(protocol, scope["vrouter"]))
+        line: KeptLine | None = config.kept.get(bgp.instance(protocol, scope["vrouter"]))
         return () if line is None else ({**scope, **dict(line.arguments)},)
 
     return scopes

@@ -105,7 +105,9 @@ URL_BLOCK: Item = block(ENTER_URL, *URL.settings[:-1], scopes=_url_scopes)
 CRYPTO_BLOCK: Item = block(ENTER_CRYPTO, *CRYPTO.settings, scopes=_crypto_scopes)
 NODES: tuple[Node, ...] = (
     keyword(
-        "url", "URL filter", keyword("protocol", "protocol", when_set(_PROTOCOL, ENTER_URL), when_unset(_PROTOCOL_LINE))
+        "url",
+        "URL filter",
+        keyword("protocol", "protocol", choice(when_set(_PROTOCOL, ENTER_URL), when_unset(_PROTOCOL_LINE))),
     ),
     keyword("crypto-policy", "limits of algorithms", when_set(ENTER_CRYPTO)),
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import fields, replace
-from typing import Any
 
 from nsemu.cli.grammar import Arguments, Row, Setting
 from nsemu.cli.settings.checks import check_capacity, not_emulated, refuse_if_used, require
