@@ -232,12 +232,17 @@ def _source_translation(story: Story, step: steps.SourceTranslation) -> Iterator
         yield f"  No src xlate   {phy}"
     else:
         before, after = (f"{format_ipv4(address)}/{port}" for address, port in (step.before, step.after))
-        yield f"  dip id = 2, {before}->{after}"
+        yield f"  mip ({before}->{after})" if step.reason == "MIP" else f"  dip id = {_dip(step)}, {before}->{after}"
         yield f"  {phy}"
     yield from story.new(
         f"  check nsrp pak fwd: in_tun=0x{story.tunnel_in}, VSD 0 for out ifp {step.egress}", "  vsd 0 is active"
     )
     yield f"  no loop on ifp {step.egress}."
+
+
+def _dip(step: steps.SourceTranslation) -> str:
+    """The pool, 2 for the address of the egress interface."""
+    return step.reason.removeprefix("dip-id ") if step.reason.startswith("dip-id ") else "2"
 
 
 def _destination_translation(_story: Story, step: steps.DestinationTranslation) -> Iterable[str]:

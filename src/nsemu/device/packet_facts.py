@@ -261,8 +261,15 @@ def _destination_nat(step: steps.DestinationTranslation, ends: steps.Endpoints |
     return _Words(stage, f"destination translated by {step.kind}: {before} -> {after}")
 
 
+_TUNNEL_REASONS: Final = {
+    "route": "bound to the egress interface",
+    "nhtb": "bound to the next hop of the route",
+    "policy": "named by the policy",
+}
+
+
 def _tunnel(step: steps.TunnelSelect, _ends: object) -> _Words:
-    why = "bound to the egress interface" if step.reason == "route" else "named by the policy"
+    why = _TUNNEL_REASONS[step.reason]
     return _Words(Stage.TUNNEL, f"VPN {step.vpn}, tunnel {step.tunnel_id}, to {format_ipv4(step.peer)}: {why}")
 
 

@@ -40,7 +40,8 @@ def _vips(context: Context, _arguments: Arguments) -> str:
 def _vip(view: VipView) -> str:
     status = "OK" if view.reachable else "DOWN"
     server = f"{format_ipv4(view.host)}/{view.server_port}({status})"
-    return f"{format_ipv4(view.address):<15}{view.port:>3}  {cut(view.service, 15)} {server}"
+    address = format_ipv4(view.address)
+    return f"{address} {view.port:>{17 - len(address)}}  {cut(view.service, 15)} {server}"
 
 
 DIP_NODE = keyword(
