@@ -166,7 +166,7 @@ def test_a_command_in_several_segments(cuts: tuple[int, ...]) -> None:
     assert b"10,1,1,6" not in heard
     endpoint = told(heard)
     assert endpoint[0] == "1.1.1.20"
-    assert ends(box.one("ethernet3", tcp("9.9.9.9", *[endpoint[0], 20, endpoint[1]])))[2:] == ("10.1.1.6", 5001)
+    assert ends(box.one("ethernet3", tcp("9.9.9.9", endpoint[0], 20, endpoint[1])))[2:] == ("10.1.1.6", 5001)
     assert control.say(b"NOOP\r\n") == b"NOOP\r\n"
 
 

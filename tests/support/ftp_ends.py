@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from scapy.layers.inet import IP, TCP
 from scapy.packet import Packet as ScapyPacket
 from scapy.packet import Raw
@@ -20,7 +22,7 @@ class End:
         self.expects = 0
         self.heard = b""
 
-    def segment(self, flags: str, payload: bytes = b"", sequence: int | None = None, **fields: object) -> ScapyPacket:
+    def segment(self, flags: str, payload: bytes = b"", sequence: int | None = None, **fields: Any) -> ScapyPacket:
         """A segment as it would leave now."""
         number = self.next if sequence is None else sequence
         header = TCP(sport=self.me[1], dport=self.peer[1], flags=flags, seq=number & 0xFFFFFFFF, ack=self.expects)
@@ -29,7 +31,7 @@ class End:
         packet = IP(src=self.me[0], dst=self.peer[0]) / header
         return packet / Raw(payload) if payload else packet
 
-    def send(self, flags: str, payload: bytes = b"", **fields: object) -> list[IP]:
+    def send(self, flags: str, payload: bytes = b"", **fields: Any) -> list[IP]:
         """Send, and count what was sent."""
         packet = self.segment(flags, payload, **fields)
         self.next = (self.next + len(payload) + ("S" in flags) + ("F" in flags)) & 0xFFFFFFFF
@@ -60,7 +62,7 @@ class Control:
         client: str = "10.1.1.6",
         server: str = "9.9.9.9",
         port: int = 21,
-        **options: object,
+        **options: Any,
     ) -> None:
         self.box, self.inside, self.outside = box, inside, outside
         self.client = End(box, inside, (client, 3000), (server, port), CLIENT_ISN)
