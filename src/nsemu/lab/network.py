@@ -11,6 +11,7 @@ from nsemu.lab.host.services.dns import DnsZone
 from nsemu.lab.host.services.registry import SERVICES
 from nsemu.lab.host.services.registry import ServiceSpec as HostService
 from nsemu.lab.link import Link, LinkProperties
+from nsemu.lab.nat_box import NatBox, NatRules
 from nsemu.lab.port import Port
 from nsemu.lab.router import Router
 from nsemu.lab.screenos import ScreenosNode
@@ -20,6 +21,7 @@ from nsemu.lab.topology.model import (
     Endpoint,
     HostSpec,
     LinkSpec,
+    NatSpec,
     NodeSpec,
     RouterSpec,
     ScreenosSpec,
@@ -30,7 +32,7 @@ from nsemu.sim.entropy import Entropy
 from nsemu.sim.realtime import RealTimeScheduler
 from nsemu.sim.scheduler import Scheduler
 
-Node = ScreenosNode | Host | Router | Switch
+Node = ScreenosNode | Host | Router | NatBox | Switch
 
 
 class LabError(ValueError):
@@ -130,6 +132,17 @@ def _router(network: Network, spec: NodeSpec) -> Node:
     return Router(spec.name, network.scheduler, stream, spec.interfaces, {route.to: route.via for route in spec.routes})
 
 
+def _nat(network: Network, spec: NodeSpec) -> Node:
+    assert isinstance(spec, NatSpec)
+    pool = tuple(range(spec.pool[0], spec.pool[1] + 1)) if spec.pool is not None else ()
+    rules = NatRules(
+        spec.mode, spec.inside, spec.outside, pool, spec.table, spec.timeout, spec.ike_aware, spec.keep_ports
+    )
+    stream = network.entropy.stream(f"{spec.name}/ip")
+    routes = {route.to: route.via for route in spec.routes}
+    return NatBox(spec.name, network.scheduler, stream, spec.interfaces, rules, routes)
+
+
 def _switch(network: Network, spec: NodeSpec) -> Node:
     return Switch(spec.name, network.scheduler)
 
@@ -138,5 +151,6 @@ _MAKERS: Mapping[type[NodeSpec], Callable[[Network, NodeSpec], Node]] = {
     ScreenosSpec: _screenos,
     HostSpec: _host,
     RouterSpec: _router,
+    NatSpec: _nat,
     SwitchSpec: _switch,
 }

@@ -12,6 +12,7 @@ from nsemu.cli.dialogue import Dialogue
 from nsemu.lab.arguments import CommandRefused
 from nsemu.lab.host.commands import HOST_COMMANDS
 from nsemu.lab.host.host import Host
+from nsemu.lab.nat_box import NAT_COMMANDS, NatBox
 from nsemu.lab.router import Router
 from nsemu.lab.screenos import ScreenosNode
 from nsemu.lab.stack_commands import STACK_COMMANDS
@@ -116,5 +117,6 @@ def _syntax(node: LabNode) -> Mapping[str, str]:
     if isinstance(node.node, Host):
         return {name: command.syntax for name, command in HOST_COMMANDS.items()}
     if isinstance(node.node, Router):
-        return {**dict.fromkeys(STACK_COMMANDS, ""), "help": ""}
+        own = NAT_COMMANDS if isinstance(node.node, NatBox) else ()
+        return {**dict.fromkeys((*STACK_COMMANDS, *own), ""), "help": ""}
     return dict.fromkeys(SWITCH_WORDS, "")

@@ -7,7 +7,13 @@ from html import escape
 from nsemu.lab.drawing.figure import Figure, FigureEnd, FigureLink, components
 from nsemu.lab.drawing.picture import look_of
 
-_SHAPES = {"screenos": ('["', '"]'), "host": ('("', '")'), "router": ('(["', '"])'), "switch": ('[["', '"]]')}
+_SHAPES = {
+    "screenos": ('["', '"]'),
+    "host": ('("', '")'),
+    "router": ('(["', '"])'),
+    "nat": ('{{"', '"}}'),
+    "switch": ('[["', '"]]'),
+}
 
 
 def to_mermaid(figure: Figure) -> str:

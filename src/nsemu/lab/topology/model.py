@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 from nsemu.lab.topology.errors import Problem
-from nsemu.sim.scheduler import Duration
+from nsemu.sim.scheduler import SECOND, Duration
 from nsemu.wire.address import Prefix
 
 DEFAULT_PLATFORM: Final = "ns208"
@@ -121,6 +121,21 @@ class RouterSpec(NodeSpec):
     kind: ClassVar[str] = "router"
     interfaces: Mapping[str, Prefix] = field(default_factory=dict)
     routes: tuple[RouteSpec, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NatSpec(RouterSpec):
+    """A router that translates addresses. `pool` are whole ranges; `table` maps inside to outside addresses."""
+
+    kind: ClassVar[str] = "nat"
+    inside: tuple[str, ...]
+    outside: str
+    mode: str = "overload"
+    pool: tuple[int, int] | None = None
+    table: Mapping[int, int] = field(default_factory=dict)
+    timeout: Duration = 300 * SECOND
+    ike_aware: bool = False
+    keep_ports: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from nsemu.lab.topology import services, units, values
+from nsemu.lab.topology import nat, services, units, values
 from nsemu.lab.topology.document import Element
 from nsemu.lab.topology.errors import Findings, quoted
 from nsemu.lab.topology.model import (
     Endpoint,
     HostSpec,
     LinkSpec,
+    NatSpec,
     NodeSpec,
     RouterSpec,
     RouteSpec,
@@ -164,6 +165,11 @@ def _check_router(spec: RouterSpec, path: str, findings: Findings) -> None:
         seen[name] = prefix
 
 
+def _check_nat(spec: NatSpec, path: str, findings: Findings) -> None:
+    _check_router(spec, path, findings)
+    nat.check(spec, path, findings)
+
+
 _DESCRIPTION: Final = {"description": Field("description", values.text)}
 _ROUTES: Final = {"routes": Field("routes", values.list_of(values.route))}
 
@@ -209,6 +215,21 @@ KINDS: Final[Mapping[str, KindSchema]] = {
         ),
         interfaces=lambda spec, _platforms: tuple(spec.interfaces),
         check=_check_router,
+    ),
+    "nat": KindSchema(
+        RecordSchema(
+            NatSpec,
+            {
+                "interfaces": Field("interfaces", values.map_of(values.interface_address)),
+                **{key: Field(key.replace("-", "_"), reader) for key, reader in nat.READERS.items()},
+                "map": Field("table", nat.table),
+                **_ROUTES,
+                **_DESCRIPTION,
+            },
+            required=("interfaces", "inside", "outside"),
+        ),
+        interfaces=lambda spec, _platforms: tuple(spec.interfaces),
+        check=_check_nat,
     ),
     "switch": KindSchema(
         RecordSchema(SwitchSpec, _DESCRIPTION),

@@ -65,7 +65,7 @@ def _pool(parts: Mapping[str, Element], element: Element, findings: Findings) ->
     if not values.require(parts, ("pool",), element.path, findings):
         return None
     readers: Mapping[str, values.Reader[Any]] = {
-        "pool": _range,
+        "pool": address_range,
         "gateway": values.address,
         "dns": values.addresses,
         "domain": values.text,
@@ -78,7 +78,8 @@ def _pool(parts: Mapping[str, Element], element: Element, findings: Findings) ->
     return PoolSpec(first, last, **read)
 
 
-def _range(element: Element, findings: Findings) -> tuple[int, int] | None:
+def address_range(element: Element, findings: Findings) -> tuple[int, int] | None:
+    """`2.2.2.10-2.2.2.20`, or one address."""
     found = values.text(element, findings)
     if found is None:
         return None
