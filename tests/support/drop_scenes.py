@@ -282,6 +282,36 @@ def link_down() -> tuple[Box, PacketTrace]:
     return box, box.receive("ethernet1", echo("10.1.1.5", "8.8.8.8"))
 
 
+BRIDGE = """
+unset interface ethernet1 zone
+unset interface ethernet3 zone
+set interface ethernet1 zone v1-trust
+set interface ethernet3 zone v1-untrust
+set policy from v1-trust to v1-untrust any any any permit
+"""
+
+
+def _bridged(config: str, kind: bytes, packet: bytes) -> tuple[Box, PacketTrace]:
+    """A frame from a host to another, in transparent mode."""
+    box = Box(BRIDGE + config)
+    story = PacketTrace()
+    macs = bytes.fromhex("02aa00000002") + bytes.fromhex("02aa00000001")
+    box.device.receive("ethernet1", macs + kind + packet, story)
+    return box, story
+
+
+def unknown_mac() -> tuple[Box, PacketTrace]:
+    return _bridged("set interface vlan1 broadcast arp\n", b"\x08\x00", echo("10.1.1.5", "9.9.9.9"))
+
+
+def non_ip() -> tuple[Box, PacketTrace]:
+    return _bridged("", b"\x81\x37", bytes(46))
+
+
+def others_ipsec() -> tuple[Box, PacketTrace]:
+    return _bridged("", b"\x08\x00", ip("10.1.1.5", "9.9.9.9", 51, bytes(40)))
+
+
 SCENES: dict[DropReason, Scene] = {
     DropReason.ILLEGAL_PACKET: illegal,
     DropReason.BAD_CHECKSUM: bad_checksum,
@@ -318,4 +348,7 @@ SCENES: dict[DropReason, Scene] = {
     DropReason.FRAGMENTATION_NEEDED: fragmentation_needed,
     DropReason.NO_ARP: no_arp,
     DropReason.LINK_DOWN: link_down,
+    DropReason.UNKNOWN_MAC: unknown_mac,
+    DropReason.NON_IP: non_ip,
+    DropReason.OTHERS_IPSEC: others_ipsec,
 }

@@ -103,9 +103,9 @@ def _bind_interface(editor: Editor, vpn: Vpn, name: str) -> None:
     interface = require(editor.interfaces, name, "interface")
     if interface.kind is not InterfaceKind.TUNNEL:
         raise ConfigError(f"vpn {vpn.name} cannot be bound to interface {name} (a tunnel interface expected)")
+    check_policy_based(editor, vpn.name, _outgoing_of(editor, vpn))
     # A VPN is either route-based or policy-based (Vol. 5, "Route-Based and Policy-Based Tunnels").
     refuse_if_used(f"vpn {vpn.name}", policies_of_vpn(editor, vpn.name))
-    check_policy_based(editor, vpn.name, _outgoing_of(editor, vpn))
     editor.vpns.put(vpn.name, replace(vpn, bind_interface=name, bind_zone=None))
 
 

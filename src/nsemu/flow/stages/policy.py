@@ -30,7 +30,7 @@ def policy(state: FlowState, setup: FlowSetup) -> DropReason | None:
         setup.add(_step(state, setup, decision))
     if found is None:
         setup.detail = f"{setup.from_zone} to {setup.to_zone}"
-        return _DENIALS.get(decision.reason)
+        return _DENIALS.get(decision.reason) or _check_vpn(state, setup, decision)
     refusal = _REFUSALS.get(decision.verdict)
     if refusal is not None:
         setup.detail = f"policy {found.id}"
