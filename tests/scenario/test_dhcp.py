@@ -114,6 +114,7 @@ def test_address_and_gateway(tmp_path: Path, lines: tuple[str, ...]) -> None:
     assert "server 2.2.2.5, lease 3600 seconds" in view
     assert "5.5.5.5" in lab["paris"].run("get dns host settings")
     assert lab["paris"].run("get dhcp client") == view
+    assert "*ip 2.2.2.20/24   unnumbered, source interface ethernet3" in lab["paris"].run("get interface tunnel.1")
 
 
 def test_the_messages(tmp_path: Path) -> None:

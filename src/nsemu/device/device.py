@@ -113,8 +113,13 @@ class Device:
 
     @property
     def config(self) -> DeviceConfig:
-        """The running configuration, as the admin wrote it; what leases add to it is in `state.config`."""
+        """The running configuration, as the admin wrote it."""
         return self._config
+
+    @property
+    def config_in_force(self) -> DeviceConfig:
+        """The same with what DHCP leases give: addresses and gateways that nobody wrote."""
+        return self.state.config
 
     @property
     def tunnel_plans(self) -> Mapping[int, TunnelPlan]:

@@ -108,7 +108,7 @@ def interface_rows(lab: Lab, name: str) -> list[InterfaceRow]:
     if isinstance(node, ScreenosNode):
         run = node.device.interfaces.items
         rows: list[InterfaceRow] = []
-        for one in node.device.config.interfaces.values():
+        for one in node.device.config_in_force.interfaces.values():
             if one.name in peers or one.address is not None or one.unnumbered is not None:
                 state = "up" if one.name in run and run[one.name].up else "down"
                 rows.append(InterfaceRow(one.name, one.zone, device_address(one), state, peers.get(one.name, "")))

@@ -183,7 +183,7 @@ def _next_hops(device: Device, interface: RunInterface) -> Iterator[NextHopTunne
 
 
 def _length(device: Device, record: Interface) -> int:
-    lender = device.config.interfaces.get(record.unnumbered) if record.unnumbered is not None else None
+    lender = device.config_in_force.interfaces.get(record.unnumbered) if record.unnumbered is not None else None
     prefix = lender.address if lender is not None else record.address
     return prefix.length if prefix is not None else 0
 
