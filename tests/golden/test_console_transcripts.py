@@ -365,7 +365,10 @@ def test_output_filter() -> None:
 
 def test_help_offers_the_filter_after_get() -> None:
     _, console = _reading_console()
-    assert console.help("get numbers ") == "<return>\n|                    match output\n"
+    assert (
+        console.help("get numbers ")
+        == "<return>\n|                    match output\n>                    redirect output\n"
+    )
     assert console.help("get numbers | ") == (
         "exclude              show the lines without a text\ninclude              show the lines with a text\n"
     )

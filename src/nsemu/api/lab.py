@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nsemu.api.capturing import key_rows
 from nsemu.api.node import LabNode, LinkHandle
-from nsemu.api.state_folder import StateFolder
+from nsemu.api.state_folder import GOOD, StateFolder
 from nsemu.api.tracing import trace_packet
 from nsemu.cli.settings.configuration import configuration_text, load_configuration
 from nsemu.cli.telnet import serve_telnet
@@ -136,6 +136,8 @@ class Lab:
         saved = self._state.read(name) if self._state is not None and not fresh else None
         if self._state is not None:
             device.on_save = self._state.writer(name)
+            device.on_keep_good = self._state.writer(name, GOOD)
+            device.good_text = None if fresh else self._state.read(name, GOOD)
         if saved is not None:
             self._load(device, name, saved, str(self._state.path(name)) if self._state is not None else "")
             device.saved_text = saved

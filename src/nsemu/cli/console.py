@@ -10,14 +10,27 @@ from typing import TYPE_CHECKING
 from nsemu.cli.context import Context
 from nsemu.cli.dialogue import Dialogue, Question
 from nsemu.cli.grammar.errors import CommandError
+from nsemu.cli.grammar.graph import Position
 from nsemu.cli.grammar.help import complete, help_rows, help_text
 from nsemu.cli.grammar.nodes import Command, Leave, Setting
 from nsemu.cli.grammar.parse import Parsed
 from nsemu.cli.grammar.words import Word, split_words
 from nsemu.cli.interpreter import Interpreter, Shell
-from nsemu.cli.output import FILTER_ROOT, LineFilter, filtered, paged, split_at_pipe
+from nsemu.cli.output import (
+    FILTER_ROOT,
+    REDIRECT_ROOT,
+    LineFilter,
+    Redirection,
+    collected,
+    filtered,
+    paged,
+    split_at_pipe,
+    split_at_redirection,
+)
+from nsemu.cli.transfer import store
 from nsemu.config.editor import Editor
 from nsemu.config.errors import ConfigError
+from nsemu.wire.address import format_ipv4
 
 if TYPE_CHECKING:
     from nsemu.device.device import Device
@@ -25,6 +38,7 @@ if TYPE_CHECKING:
 SAVE_QUESTION = Question("Configuration modified, save? [y]/n ", "y")
 READ_ONLY = "read-only"
 _BAR = ("|", "match output")
+_ARROW = (">", "redirect output")
 
 
 class Console:
@@ -66,7 +80,8 @@ class Console:
             return
         indent = len(self.prompt)
         try:
-            words, after_bar, bar = split_at_pipe(split_words(line))
+            words, target = self._redirection(split_words(line))
+            words, after_bar, bar = split_at_pipe(words)
             if not words and after_bar is None:
                 return
             parsed = self._interpreter.read(words, self.device.config)
@@ -76,7 +91,27 @@ class Console:
             yield error.marker(indent) + "\n"
             return
         dialogue = self._run(parsed)
-        yield from dialogue if line_filter is None else filtered(dialogue, line_filter)
+        dialogue = dialogue if line_filter is None else filtered(dialogue, line_filter)
+        yield from dialogue if target is None else self._redirected(dialogue, target)
+
+    def _redirection(self, words: list[Word]) -> tuple[list[Word], Redirection | None]:
+        """The words before `>` of a get command, and where its output goes; the mark means nothing elsewhere."""
+        if not self._is_get(words):
+            return words, None
+        before, after, _ = split_at_redirection(words)
+        return before, None if after is None else Redirection.read(after, self.device.config)
+
+    def _redirected(self, dialogue: Dialogue, target: Redirection) -> Dialogue:
+        text = yield from collected(dialogue)
+        if self.refused:
+            yield text
+            return
+        yield f"redirect to {format_ipv4(target.server)},{target.file}\n"
+        try:
+            yield from store(self.device, target.server, target.file, text)
+        except ConfigError as error:
+            self.refused = True
+            yield f"{error}\n"
 
     def _line_filter(self, parsed: Parsed, words: list[Word] | None, bar: int) -> LineFilter | None:
         if words is None:
@@ -125,29 +160,29 @@ class Console:
     def help(self, text: str) -> str:
         """What `?` shows after `text`: what may come next, or the marker under what is wrong so far."""
         try:
-            words, partial, after_bar = self._unfinished(text)
-            root = FILTER_ROOT if after_bar else self._interpreter.graph.root
-            rows = help_rows(root, words, partial, self.device.config, {} if after_bar else self._interpreter.known)
+            words, partial, root = self._unfinished(text)
+            own = root is self._interpreter.graph.root
+            rows = help_rows(root, words, partial, self.device.config, self._interpreter.known if own else {})
             if not rows:
                 column = len(text) - len(partial)
                 raise CommandError(f"unknown keyword {partial}", column, len(partial))
         except CommandError as error:
             return error.marker(len(self.prompt)) + "\n"
-        if not after_bar and rows[0][0] == "<return>" and self._is_get(words):
-            rows.append(_BAR)
+        if own and rows[0][0] == "<return>" and self._is_get(words):
+            rows += [_BAR, _ARROW]
         return help_text(rows)
 
     def complete(self, text: str) -> list[str]:
         """What the last word of `text` can become; nothing when what comes before it is wrong."""
         try:
-            words, partial, after_bar = self._unfinished(text)
-            root = FILTER_ROOT if after_bar else self._interpreter.graph.root
-            return complete(root, words, partial, self.device.config, {} if after_bar else self._interpreter.known)
+            words, partial, root = self._unfinished(text)
+            own = root is self._interpreter.graph.root
+            return complete(root, words, partial, self.device.config, self._interpreter.known if own else {})
         except CommandError:
             return []
 
-    def _unfinished(self, text: str) -> tuple[list[Word], str, bool]:
-        """The finished words of a line being typed, the text of the unfinished one, and whether a bar was passed."""
+    def _unfinished(self, text: str) -> tuple[list[Word], str, Position]:
+        """The finished words of a line being typed since its start, `|` or `>`, the unfinished one, and their tree."""
         if text.count('"') % 2:
             start = text.rindex('"')
             words, partial = split_words(text[:start]), text[start:]
@@ -156,8 +191,11 @@ class Console:
             if words and not text.endswith((" ", "\t")):
                 last = words.pop()
                 partial = text[last.column : last.end]
+        target = split_at_redirection(words)[1] if self._is_get(words) else None
+        if target is not None:
+            return target, partial, REDIRECT_ROOT
         before, after, _ = split_at_pipe(words)
-        return (before, partial, False) if after is None else (after, partial, True)
+        return (before, partial, self._interpreter.graph.root) if after is None else (after, partial, FILTER_ROOT)
 
     def _is_get(self, words: list[Word]) -> bool:
         first = words[0].text.lower() if words else ""

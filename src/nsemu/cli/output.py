@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 
-from nsemu.cli.dialogue import MORE, Dialogue
+from nsemu.cli.dialogue import MORE, Dialogue, Question
 from nsemu.cli.grammar.graph import Graph, Position
-from nsemu.cli.grammar.nodes import Setting, argument, choice, flag, repeat, sequence
+from nsemu.cli.grammar.nodes import Setting, argument, choice, flag, keyword, repeat, sequence
 from nsemu.cli.grammar.parse import parse
-from nsemu.cli.grammar.types import Reading, TextType
+from nsemu.cli.grammar.types import AddressType, Reading, TextType
 from nsemu.cli.grammar.words import LONGEST_LINE, Word
+from nsemu.sim.wait import Wait
 
 _MATCH = Setting("output filter", set=lambda _editor, _arguments: None)
 _TEXT = repeat("text", argument("text", TextType(LONGEST_LINE), "text to look for"), 64)
@@ -25,6 +26,16 @@ _FILTER = Graph(
         _MATCH,
     )
 )
+_REDIRECT = Graph(
+    keyword(
+        "tftp",
+        "to a file of a TFTP server",
+        argument("server", AddressType(), "IP address", argument("file", TextType(128), "file name", _MATCH)),
+    )
+)
+REDIRECT_ROOT: Position = _REDIRECT.root
+"""What may follow `>`."""
+
 _LINES = re.compile("[^\n]*\n|[^\n]+")
 FILTER_ROOT: Position = _FILTER.root
 """What may follow `|` (screenos-cli §1)."""
@@ -48,13 +59,52 @@ class LineFilter:
         return (self.text in line) is self.keep
 
 
+@dataclass(frozen=True, slots=True)
+class Redirection:
+    """`> tftp SERVER FILE`: where the text of a command goes instead of the screen."""
+
+    server: int
+    file: str
+
+    @classmethod
+    def read(cls, words: Sequence[Word], config: Reading) -> Redirection:
+        """From the words after `>`. Raises CommandError."""
+        arguments = parse(REDIRECT_ROOT, words, config).arguments
+        return cls(arguments["server"], arguments["file"])
+
+
+def collected(dialogue: Dialogue) -> Generator[Wait | Question, str | None, str]:
+    """Run a dialogue to its end; its text is the result, waits and questions pass."""
+    pieces: list[str] = []
+    reply: str | None = None
+    while True:
+        try:
+            item = dialogue.send(reply)
+        except StopIteration:
+            return "".join(pieces)
+        reply = None
+        if isinstance(item, str):
+            pieces.append(item)
+        else:
+            reply = yield item
+
+
+def split_at_redirection(words: Sequence[Word]) -> tuple[list[Word], list[Word] | None, int]:
+    """The same as `split_at_pipe` for `>`."""
+    return _split(words, ">")
+
+
 def split_at_pipe(words: Sequence[Word]) -> tuple[list[Word], list[Word] | None, int]:
     """The words before `|`, those after it (None when there is none), and the column of the bar.
 
     The bar may touch the word after it.
     """
+    return _split(words, "|")
+
+
+def _split(words: Sequence[Word], mark: str) -> tuple[list[Word], list[Word] | None, int]:
     for index, word in enumerate(words):
-        if not word.quoted and word.text.startswith("|"):
+        if not word.quoted and word.text.startswith(mark):
             glued = [Word(word.text[1:], word.column + 1, word.width - 1)] if len(word.text) > 1 else []
             return list(words[:index]), glued + list(words[index + 1 :]), word.column
     return list(words), None, 0

@@ -27,7 +27,8 @@ class AdminUser:
 class SystemSettings:
     """Host name, clock and console. `timezone` in hours east of UTC; `console_timeout` in minutes, 0 for never.
 
-    `manager_ips` are the only hosts that may manage the device; none means all.
+    `manager_ips` are the only hosts that may manage the device; none means all. `tftp_retry` is how often a message
+    of a transfer is sent, `tftp_timeout` the seconds between.
     """
 
     hostname: str
@@ -36,6 +37,8 @@ class SystemSettings:
     console_page: int = 20
     console_timeout: int = 10
     manager_ips: tuple[Prefix, ...] = ()
+    tftp_retry: int = 10
+    tftp_timeout: int = 2
     admin_name: str = DEFAULT_ADMIN
     admin_password: str = DEFAULT_ADMIN_HASH
     default_permit_all: bool = False

@@ -62,6 +62,8 @@ _IPSEC_NAMES = {protocol.value: protocol.name for protocol in IpsecProtocol}
 class Device:
     """One device. `saved_text` is the saved configuration file, None on a factory device; `modified` tells whether the
     running configuration has changed since. `on_restart` are the sessions that end when the power goes.
+
+    `good_text` is the last-known-good configuration, which `rolls_back` uses when the saved one has errors.
     """
 
     def __init__(
@@ -79,6 +81,9 @@ class Device:
         self.debug = DebugBuffer()
         self.saved_text: str | None = None
         self.on_save: Callable[[str], None] = _ignore
+        self.good_text: str | None = None
+        self.on_keep_good: Callable[[str], None] = _ignore
+        self.rolls_back = False
         self.on_restart: list[Callable[[], None]] = []
         self._tcp_services: dict[int, ConversationFactory] = {}
         self.tcp = LocalTcp(self._tcp_services)
@@ -143,16 +148,24 @@ class Device:
         self.tcp.serve(port, factory)
 
     def save(self, text: str) -> None:
-        """Keep `text` as the saved configuration; it is what a restart begins with."""
+        """Keep `text` as the saved configuration; it is what a restart begins with.
+
+        Raises OSError when the place where it is kept cannot be written; nothing has changed then.
+        """
+        self.on_save(text)
         self.saved_text = text
         self.modified = False
-        self.on_save(text)
+
+    def keep_good(self, text: str) -> None:
+        """Keep `text` as the last-known-good configuration. Raises OSError, as `save`, and has kept nothing then."""
+        self.on_keep_good(text)
+        self.good_text = text
 
     def erase(self) -> None:
         """`unset all`: the saved configuration is gone, the running one stays until the device restarts."""
+        self.on_save("")
         self.saved_text = None
         self.modified = True
-        self.on_save("")
 
     def restart(self, config: DeviceConfig) -> None:
         """Power off and on: sessions, SAs and learned addresses are gone; `config` is the saved configuration.

@@ -116,6 +116,8 @@ def _host(network: Network, spec: NodeSpec) -> Node:
         routes={route.to: route.via for route in spec.routes},
     )
     host.store.users.update(spec.users)
+    for name, file in spec.files.items():
+        host.store.files.write(host.store.files.resolve("/", name), file.read_bytes())
     for service in spec.services:
         if service.zone is not None:
             host.store.zone = DnsZone(dict(service.zone.records), service.zone.ttl)

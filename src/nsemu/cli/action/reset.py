@@ -17,9 +17,15 @@ ERASE_QUESTION = Question("Erase all system config, are you sure y/ [n]? ", "n")
 
 
 def restart(device: Device) -> list[LineError]:
-    """Power a device off and on with its saved configuration; the lines of it that are not accepted any more."""
+    """Power a device off and on with its saved configuration; the lines of it that are not accepted any more.
+
+    With such lines the last-known-good configuration is used instead, if the device is told to.
+    """
     editor = Editor(factory_configuration(device.platform))
     errors = load_configuration(device.saved_text or "", editor)
+    if errors and device.rolls_back and device.good_text is not None:
+        editor = Editor(factory_configuration(device.platform))
+        load_configuration(device.good_text, editor)
     device.restart(editor.finish())
     return errors
 

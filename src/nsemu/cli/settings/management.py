@@ -357,12 +357,11 @@ _GLOBAL = keyword(
         ),
     ),
 )
-CONFIG, LICENCE, KEY, SCS, IP_SHELF, ALIAS = (
+CONFIG, LICENCE, KEY, SCS, ALIAS = (
     Shelf("config"),
     Shelf("license-key"),
     Shelf("key"),
     Shelf("scs"),
-    Shelf("ip"),
     Shelf("alias"),
 )
 OTHERS: tuple[Node, ...] = (
@@ -392,30 +391,6 @@ OTHERS: tuple[Node, ...] = (
         ),
     ),
     keyword("scs", "Secure Command Shell", SCS.line("enable", "allow it")),
-    keyword(
-        "ip",
-        "IP services",
-        keyword(
-            "tftp",
-            "TFTP",
-            choice(
-                IP_SHELF.line(
-                    "retry",
-                    "attempts",
-                    number("count", 1, 255, "attempts"),
-                    name="tftp retry",
-                    default=Row({"count": 30}),
-                ),
-                IP_SHELF.line(
-                    "timeout",
-                    "seconds",
-                    number("seconds", 1, 255, "seconds"),
-                    name="tftp timeout",
-                    default=Row({"seconds": 30}),
-                ),
-            ),
-        ),
-    ),
     keyword(
         "alias",
         "own commands",

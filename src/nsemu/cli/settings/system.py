@@ -70,8 +70,22 @@ DOMAIN_NAME = _system_setting("domain", _constant(""))
 CLOCK_ZONE = _system_setting("timezone", _constant(_DEFAULTS.timezone), always=True)
 CONSOLE_PAGE = _system_setting("console_page", _constant(_DEFAULTS.console_page))
 CONSOLE_TIMEOUT = _system_setting("console_timeout", _constant(_DEFAULTS.console_timeout))
+TFTP_RETRY = _system_setting("tftp_retry", _constant(_DEFAULTS.tftp_retry))
+TFTP_TIMEOUT = _system_setting("tftp_timeout", _constant(_DEFAULTS.tftp_timeout))
 
 NODES = (
+    keyword(
+        "ip",
+        "IP services",
+        keyword(
+            "tftp",
+            "transfers of files",
+            choice(
+                keyword("retry", "attempts", _value("tftp_retry", NumberType(1, 65535), "attempts"), TFTP_RETRY),
+                keyword("timeout", "wait", _value("tftp_timeout", NumberType(1, 3600), "seconds"), TFTP_TIMEOUT),
+            ),
+        ),
+    ),
     keyword("hostname", "device hostname", _value("hostname", HOST_NAME, "hostname"), HOSTNAME),
     keyword("domain", "domain name", _value("domain", DOMAIN, "domain name"), DOMAIN_NAME),
     keyword(

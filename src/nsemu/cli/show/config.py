@@ -16,12 +16,20 @@ def _saved(context: Context, _arguments: Arguments) -> str:
     return text if text is not None else ""
 
 
+def _rollback(context: Context, _arguments: Arguments) -> str:
+    device = context.device
+    there = "" if device.good_text is not None else "not "
+    state = "enabled" if device.rolls_back else "disabled"
+    return f"Config rollback is {state}\nLast-known-good configuration is {there}available\n"
+
+
 CONFIG = keyword(
     "config",
     "show system configuration",
     choice(
         Command(_running),
         keyword("all", "show the whole configuration", Command(_running)),
+        keyword("rollback", "show what a rollback would do", Command(_rollback)),
         keyword("saved", "show the saved configuration", Command(_saved)),
     ),
 )

@@ -14,6 +14,7 @@ from nsemu.lab.host.services import dns
 from nsemu.lab.host.services.context import ServiceContext
 from nsemu.lab.host.services.dhcp import DhcpServer
 from nsemu.lab.host.services.registry import SERVICES, ServiceError, ServiceKind, ServiceSpec
+from nsemu.lab.host.services.tftp import TftpServer
 from nsemu.lab.host.store import HostStore
 from nsemu.lab.ip_stack import DEFAULT_MTU, IpStack
 from nsemu.lab.ping import Pinger, PingOptions
@@ -124,6 +125,8 @@ class Host:
             return self._bind_dns(spec.port)
         if spec.kind.name == "dhcp":
             return DhcpServer(self.stack, self.interface.prefixes[0], lambda: self.store.pool, spec.port).socket
+        if spec.kind.name == "tftp":
+            return TftpServer(self.stack, self.store.files, spec.port).socket
         return self._bind_echo(spec.port)
 
     def _bind_dns(self, port: int) -> UdpSocket:

@@ -29,6 +29,7 @@ SERVICE_PORTS: Final[Mapping[str, int]] = {
     "echo": 7,
     "dns": 53,
     "dhcp": 67,
+    "tftp": 69,
 }
 """The services a host can offer, with their well-known ports (IANA)."""
 
@@ -104,7 +105,10 @@ class ServiceSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostSpec(NodeSpec):
-    """A workstation or server with one interface, eth0. `users` maps account names to passwords (FTP, POP3, Telnet)."""
+    """A workstation or server with one interface, eth0. `users` maps account names to passwords (FTP, POP3, Telnet).
+
+    `files` are what its servers (FTP, HTTP, TFTP) have to offer: the name there, and the file it is read from.
+    """
 
     kind: ClassVar[str] = "host"
     address: Prefix
@@ -112,6 +116,7 @@ class HostSpec(NodeSpec):
     services: tuple[ServiceSpec, ...] = ()
     users: Mapping[str, str] = field(default_factory=dict)
     routes: tuple[RouteSpec, ...] = ()
+    files: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

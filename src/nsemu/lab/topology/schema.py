@@ -195,6 +195,7 @@ KINDS: Final[Mapping[str, KindSchema]] = {
                 "gateway": Field("gateway", values.address),
                 "services": Field("services", values.list_of(services.service)),
                 "users": Field("users", values.map_of(values.text)),
+                "files": Field("files", values.map_of(_startup_file)),
                 **_ROUTES,
                 **_DESCRIPTION,
             },

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from nsemu.lab.arguments import suggestion
-from nsemu.lab.host.services import dhcp, dns, echo, ftp, http, ident, pop3, smtp, telnet
+from nsemu.lab.host.services import dhcp, dns, echo, ftp, http, ident, pop3, smtp, telnet, tftp
 from nsemu.lab.host.services.context import ServiceContext
 from nsemu.runtime.tcp.channel import Channel, Conversation
 
@@ -41,6 +41,7 @@ SERVICES: Final = {
         ServiceKind("echo", echo.PORT, echo.EchoService, udp=True),
         ServiceKind("dns", dns.PORT, None, udp=True),
         ServiceKind("dhcp", dhcp.PORT, None, udp=True),
+        ServiceKind("tftp", tftp.PORT, None, udp=True),
     )
 }
 
