@@ -505,7 +505,6 @@ def test_the_console_says_which_settings_have_no_effect() -> None:
     session = Session()
     session.accept(*(line for line in HUB.split("\n") if line and line != "save"))
     for line, what in (
-        ("set vrouter trust-vr auto-route-export", "auto-route-export"),
         ("unset flow no-tcp-seq-check", "the check of TCP sequence numbers"),
     ):
         assert session.type(line) == f"Note: {what} is kept in the configuration but not emulated.\n"

@@ -35,6 +35,15 @@ set interface ethernet3 ip 1.1.1.1/24
 set interface tunnel.1 zone untrust
 set interface tunnel.1 ip unnumbered interface ethernet3
 set interface tunnel.2 zone x1
+set vrouter trust-vr access-list 1 permit ip 10.0.0.0/8 10
+set vrouter trust-vr access-list extended 5 dst-port 80-80 protocol tcp entry 1
+set vrouter trust-vr match-group name mg
+set vrouter trust-vr action-group name ag
+set vrouter trust-vr pbr policy name web
+set vrouter trust-vr
+set route-map name rm permit 10
+exit
+exit
 set address trust lan 10.1.1.0/24
 set address trust web 10.1.1.5/32
 set address untrust Paris 10.2.2.0/24
@@ -128,6 +137,77 @@ RESTORED = {
         "set route 10.9.0.0/16 interface ethernet3 gateway 1.1.1.2 preference 5 metric 9 permanent",
         "unset route 10.9.0.0/16",
     ),
+    "route source": (
+        "set route source in-interface e1 10.9.0.0/16 interface e3",
+        "unset route source in-interface e1 10.9.0.0/16",
+    ),
+    "vrouter add-default-route": (
+        "set vrouter vr3 add-default-route vrouter trust-vr",
+        "unset vrouter vr3 add-default-route",
+    ),
+    "vrouter preference": ("set vrouter vr3 preference static 21", "unset vrouter vr3 preference static"),
+    "vrouter max-ecmp-routes": ("set vrouter vr3 max-ecmp-routes 4", "unset vrouter vr3 max-ecmp-routes"),
+    "vrouter source-routing": ("set vrouter vr3 source-routing enable", "unset vrouter vr3 source-routing enable"),
+    "vrouter sibr-routing": ("set vrouter vr3 sibr-routing enable", "unset vrouter vr3 sibr-routing enable"),
+    "vrouter route-lookup preference": (
+        "set vrouter vr3 route-lookup preference destination-routing 9",
+        "unset vrouter vr3 route-lookup preference",
+    ),
+    "vrouter access-list": ("set vrouter vr3 access-list 2 deny default-route 5", "unset vrouter vr3 access-list 2"),
+    "vrouter export-to": (
+        "set vrouter trust-vr export-to vrouter vr3 route-map rm protocol static",
+        "unset vrouter trust-vr export-to vrouter vr3 route-map rm protocol static",
+    ),
+    "vrouter import-from": (
+        "set vrouter trust-vr import-from vrouter vr3 route-map rm protocol connected",
+        "unset vrouter trust-vr import-from vrouter vr3 route-map rm protocol connected",
+    ),
+    "route-map match ip": (
+        "set vrouter trust-vr\nset route-map name rm permit 10\nset match ip 1\nexit\nexit",
+        "set vrouter trust-vr\nset route-map name rm permit 10\nunset match ip\nexit\nexit",
+    ),
+    "route-map match next-hop": (
+        "set vrouter trust-vr\nset route-map name rm permit 10\nset match next-hop 1\nexit\nexit",
+        "set vrouter trust-vr\nset route-map name rm permit 10\nunset match next-hop\nexit\nexit",
+    ),
+    "route-map match interface": (
+        "set vrouter trust-vr\nset route-map name rm permit 10\nset match interface e3\nexit\nexit",
+        "set vrouter trust-vr\nset route-map name rm permit 10\nunset match interface\nexit\nexit",
+    ),
+    "route-map match metric": (
+        "set vrouter trust-vr\nset route-map name rm permit 10\nset match metric 3\nexit\nexit",
+        "set vrouter trust-vr\nset route-map name rm permit 10\nunset match metric\nexit\nexit",
+    ),
+    "route-map metric": (
+        "set vrouter trust-vr\nset route-map name rm permit 10\nset metric 3\nexit\nexit",
+        "set vrouter trust-vr\nset route-map name rm permit 10\nunset metric\nexit\nexit",
+    ),
+    "route-map preserve preference": (
+        "set vrouter trust-vr\nset route-map name rm permit 10\nset preserve preference\nexit\nexit",
+        "set vrouter trust-vr\nset route-map name rm permit 10\nunset preserve preference\nexit\nexit",
+    ),
+    "vrouter extended access list": (
+        "set vrouter trust-vr access-list extended 9 src-ip 10.1.0.0/16 dst-port 80-90 protocol 47 entry 3",
+        "unset vrouter trust-vr access-list extended 9 entry 3",
+    ),
+    "vrouter match-group": ("set vrouter vr3 match-group name mg2", "unset vrouter vr3 match-group mg2"),
+    "vrouter match-group entry": (
+        "set vrouter trust-vr match-group mg ext-acl 5 match-entry 7",
+        "unset vrouter trust-vr match-group mg match-entry 7",
+    ),
+    "vrouter action-group": ("set vrouter vr3 action-group name ag2", "unset vrouter vr3 action-group name ag2"),
+    "vrouter action-group entry": (
+        "set vrouter trust-vr action-group ag next-interface e3 next-hop 1.1.1.9 action-entry 7",
+        "unset vrouter trust-vr action-group ag action-entry 7",
+    ),
+    "vrouter pbr policy": ("set vrouter vr3 pbr policy name web2", "unset vrouter vr3 pbr policy web2"),
+    "vrouter pbr rule": (
+        "set vrouter trust-vr pbr policy web match-group mg action-group ag 9",
+        "unset vrouter trust-vr pbr policy web 9",
+    ),
+    "vrouter pbr": ("set vrouter trust-vr pbr web", "unset vrouter trust-vr pbr"),
+    "interface pbr": ("set interface ethernet1 pbr web", "unset interface ethernet1 pbr"),
+    "zone pbr": ("set zone trust pbr web", "unset zone trust pbr"),
     "address": ("set address dmz m 9.9.9.9/32", "unset address dmz m"),
     "address group": ('set group address trust g2 comment "c"', "unset group address trust g2"),
     "address group member": ("set group address trust grp add web", "unset group address trust grp remove web"),

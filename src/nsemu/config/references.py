@@ -170,13 +170,28 @@ def users_of_vrouter(tables: Tables, name: str) -> list[str]:
     """Zones in a virtual router, its own routes, routes of others that point to it, MIPs of its hosts."""
     users = [_quoted("zone", zone.name) for zone in tables.zones.values() if zone.vrouter == name]
     users += [_plain("mip", format_ipv4(mip.address)) for mip in tables.mips.values() if mip.vrouter == name]
+    users += [_quoted("vrouter", other.name) for other in tables.vrouters.values() if _leans_on(other, name)]
     users += _routes(key for key in tables.routes if name in {key.vrouter, key.next_vrouter})
     return users + kept_users(tables.kept, ("virtual router", name))
 
 
+def _leans_on(record: VirtualRouter, name: str) -> bool:
+    """Whether a virtual router sends its default route to another, or exchanges routes with it."""
+    partners = {rule.vrouter for rule in (*record.exports, *record.imports)}
+    return record.name != name and (record.default_vrouter == name or name in partners)
+
+
 def users_of_interface(tables: Tables, name: str) -> list[str]:
     """Routes, gateways and VPNs that name an interface, its translation services, interfaces that lean on it."""
-    users = _routes(key for key in tables.routes if key.interface == name)
+    users = _routes(key for key in tables.routes if name in {key.interface, key.in_interface})
+    for record in tables.vrouters.values():
+        users += [_quoted("action-group", one.group) for one in record.pbr.action_entries if one.interface == name]
+        users += [_quoted("route-map", one.name) for one in record.route_maps if one.interface == name]
+    users += [
+        _plain("interface", one.name)
+        for one in tables.interfaces.values()
+        if one.name != name and name in dict(one.monitor.interfaces)
+    ]
     users += [
         _quoted("gateway", gateway.name) for gateway in tables.gateways.values() if gateway.outgoing_interface == name
     ]

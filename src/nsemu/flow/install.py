@@ -39,6 +39,8 @@ def install(state: FlowState, setup: FlowSetup) -> Session | DropReason:
     else:
         state.sessions.uninstall(session)
     session.generation = state.generation if not setup.flood else UNDECIDED
+    if setup.multipath is not None:
+        state.turns[setup.multipath] = state.turns.get(setup.multipath, 0) + 1
     session.lease = setup.lease
     session.policy = setup.decision.policy if setup.decision is not None else None
     _forward_wing(state, setup, session.forward)
@@ -61,8 +63,6 @@ def describe_wing(wing: Wing) -> str:
 
 
 def _begin(state: FlowState, setup: FlowSetup, session: Session) -> None:
-    if setup.multipath is not None:
-        state.turns[setup.multipath] = state.turns.get(setup.multipath, 0) + 1
     session.icmp = setup.icmp
     session.link_source = setup.link_source
     session.link_destination = setup.link_destination

@@ -23,6 +23,7 @@ from nsemu.cli.settings import (
     nat,
     nat_words,
     nsrp,
+    pbr,
     pki,
     policy,
     policy_more,
@@ -204,8 +205,15 @@ LAYOUT: tuple[Item, ...] = (
         vrouter.vrouter_scopes,
         (
             block(
-                vrouter.ENTER_VROUTER, vrouter.ROUTE, *routing_protocols.VROUTER_SHELF.items, *routing_protocols.BLOCKS
+                vrouter.ENTER_VROUTER,
+                vrouter.ROUTE,
+                vrouter.SOURCE_ROUTE,
+                *routing_protocols.ROUTING_ITEMS,
+                *routing_protocols.VROUTER_SHELF.items,
+                *routing_protocols.BLOCKS,
             ),
         ),
     ),
+    Each(interface.interface_scopes, (pbr.INTERFACE_PBR,)),
+    Each(zone.zone_scopes, (pbr.ZONE_PBR,)),
 )

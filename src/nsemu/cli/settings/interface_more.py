@@ -439,7 +439,6 @@ ITEMS = (*SECONDARY.items, *MORE.items, *PROTOCOL.items, *DHCP.items)
 ZONE = Shelf("zone", ("zone", "zone"))
 ZONE_NODES: tuple[Node, ...] = (
     ZONE.line("asymmetric-vpn", "answers may come through another VPN"),
-    ZONE.line("pbr", "policy-based routing", text("policy", "policy", 31)),
     ZONE.line("reassembly-for-alg", "reassemble TCP for ALGs"),
     ZONE.line("rp-filter", "reverse path filter"),
 )

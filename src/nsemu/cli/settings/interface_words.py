@@ -14,7 +14,7 @@ from nsemu.cli.grammar import (
     when_set,
     when_unset,
 )
-from nsemu.cli.settings import interface_more, nat_words, transparent
+from nsemu.cli.settings import interface_more, nat_words, pbr, transparent
 from nsemu.cli.settings.address import MaskType
 from nsemu.cli.settings.interface import (
     INTERFACE_DESCRIPTION,
@@ -119,6 +119,7 @@ NODES = (
                     INTERFACE_DESCRIPTION,
                 ),
                 *nat_words.INTERFACE_NODES,
+                pbr.INTERFACE_NODE,
             ),
         ),
     ),

@@ -1,4 +1,4 @@
-"""BGP, OSPF and RIP, access lists, route maps: contexts and settings of a virtual router, kept without effect.
+"""BGP, OSPF and RIP: contexts and settings of a virtual router, kept without effect; and where its other words are.
 
 `set vrouter trust-vr protocol bgp 99` is one line; inside `set vrouter trust-vr`, `set protocol bgp` enters a context.
 """
@@ -24,11 +24,11 @@ from nsemu.cli.grammar import (
     when_set,
     when_unset,
 )
-from nsemu.cli.settings import bgp
+from nsemu.cli.settings import bgp, pbr, route_filter, vrouter_routing
 from nsemu.cli.settings.bgp import PROTOCOLS
-from nsemu.cli.settings.kept import Shelf, ip, number, text, words
+from nsemu.cli.settings.kept import Shelf, ip, number, text
 from nsemu.cli.settings.layout import Item, block
-from nsemu.cli.types import PREFIX, VROUTER
+from nsemu.cli.types import PREFIX
 from nsemu.config.device import DeviceConfig
 from nsemu.config.editor import Editor
 from nsemu.config.errors import ConfigError
@@ -37,74 +37,17 @@ from nsemu.config.kept import KeptLine
 _OF = ("virtual router", "vrouter")
 VROUTER_SHELF = Shelf("vrouter", _OF)
 _ROUTER_ID = VROUTER_SHELF.line("router-id", "ID in routing protocols", ip("router_id", "router ID"))
-_PERMISSION = words("permission", {"permit": "permit", "deny": "deny"})
-_ACCESS_LIST = VROUTER_SHELF.line(
-    "access-list",
-    "list of networks",
-    key=(
-        number("list", 1, 99, "access list ID"),
-        _PERMISSION,
-        choice(
-            keyword("ip", "a network", argument("network", PREFIX, "network")),
-            flag("default-route", "the default route"),
-        ),
-        number("sequence", 1, 65535, "sequence number"),
-    ),
-)
-_PREFERENCES = ("auto-exported", "connected", "ebgp", "ibgp", "imported", "ospf", "ospf-e2", "rip", "static")
-_PREFERENCE = VROUTER_SHELF.line(
-    "preference",
-    "preference of a kind of routes",
-    number("value", 1, 255, "preference"),
-    key=(words("protocol", {word: f"{word} routes" for word in _PREFERENCES}),),
-)
-_EXPORT = tuple(
-    VROUTER_SHELF.line(
-        word,
-        help_,
-        key=(
-            keyword("vrouter", "the other virtual router", argument("other", VROUTER, "virtual router name")),
-            keyword("route-map", "which routes", text("map", "route map", 31)),
-            keyword(
-                "protocol",
-                "routes of",
-                words(
-                    "protocol",
-                    {
-                        name: f"{name} routes"
-                        for name in ("bgp", "connected", "discovered", "imported", "ospf", "rip", "static")
-                    },
-                ),
-            ),
-        ),
-        uses={"other": "virtual router"},
-    )
-    for word, help_ in (
-        ("export-to", "give routes to another virtual router"),
-        ("import-from", "take routes of another"),
-    )
-)
 VROUTER_NODES: tuple[Node, ...] = (
     _ROUTER_ID,
-    VROUTER_SHELF.line(
-        "max-ecmp-routes", "equal routes used at a time", number("number", 1, 4, "routes"), default=Row({"number": 1})
-    ),
     VROUTER_SHELF.line("max-routes", "most routes", number("number", 1, 2**32 - 1, "routes")),
     VROUTER_SHELF.line("ignore-subnet-conflict", "allow interfaces with overlapping networks"),
     VROUTER_SHELF.line("nsrp-config-sync", "synchronise with the other cluster member"),
     VROUTER_SHELF.line("snmp", "traps", keyword("trap", "traps"), flag("private", "private traps", "private")),
-    VROUTER_SHELF.line("sibr-routing", "source interface routing", keyword("enable", "use it")),
-    VROUTER_SHELF.line("source-routing", "source routing", keyword("enable", "use it")),
-    VROUTER_SHELF.line(
-        "add-default-route",
-        "add a default route to the other virtual router",
-        optional(keyword("vrouter", "to", argument("other", VROUTER, "virtual router name"))),
-        default=Row({}, unset=True),
-    ),
     VROUTER_SHELF.line("adv-inact-interface", "announce networks of inactive interfaces", default=Row({}, unset=True)),
-    _ACCESS_LIST,
-    _PREFERENCE,
-    *_EXPORT,
+    *vrouter_routing.NODES,
+    *route_filter.NODES,
+    *pbr.NODES,
+    keyword("access-list", "list of networks", choice(pbr.EXTENDED_NODE, route_filter.ACCESS_NODE)),
 )
 
 
@@ -238,5 +181,6 @@ def _scopes(protocol: str) -> Callable[[DeviceConfig, Arguments], Iterable[Argum
     return scopes
 
 
+ROUTING_ITEMS: tuple[Item, ...] = (*vrouter_routing.ITEMS, *route_filter.ITEMS, *pbr.ITEMS)
 BLOCKS: tuple[Item, ...] = tuple(block(ENTERS[name], *_SHELVES[name].items, scopes=_scopes(name)) for name in _INSIDE)
 """In the block of a virtual router: one block for each protocol that it runs."""

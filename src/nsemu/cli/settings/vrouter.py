@@ -10,6 +10,7 @@ from nsemu.cli.grammar import (
     Body,
     Enter,
     NameType,
+    Node,
     NumberType,
     Row,
     Setting,
@@ -24,7 +25,7 @@ from nsemu.cli.grammar import (
     when_unset,
 )
 from nsemu.cli.settings import routing_protocols
-from nsemu.cli.settings.checks import check_capacity, not_emulated, refuse_if_used, require, vrouter_of
+from nsemu.cli.settings.checks import check_capacity, refuse_if_used, require, vrouter_of
 from nsemu.cli.types import INTERFACE, IP, PREFIX, VROUTER
 from nsemu.config.device import DeviceConfig
 from nsemu.config.editor import Editor
@@ -35,9 +36,9 @@ from nsemu.config.vrouter import (
     FIRST_USER_VROUTER_ID,
     PREDEFINED_VROUTERS,
     STATIC_METRIC,
-    STATIC_PREFERENCE,
     TRUST_VR,
     RouteKey,
+    RouteTableKind,
     StaticRoute,
     VirtualRouter,
 )
@@ -94,10 +95,9 @@ def _sharable_rows(config: DeviceConfig, _scope: Arguments) -> Iterator[Row]:
             yield Row({"vrouter": vrouter.name}, unset=not vrouter.sharable)
 
 
-def _put_export(editor: Editor, arguments: Arguments, *, on: bool) -> str | None:
+def _put_export(editor: Editor, arguments: Arguments, *, on: bool) -> None:
     vrouter = require(editor.vrouters, arguments["vrouter"], "virtual router")
     editor.vrouters.put(vrouter.name, replace(vrouter, auto_route_export=on))
-    return not_emulated("auto-route-export") if on else None
 
 
 def _export_rows(config: DeviceConfig, scope: Arguments) -> Iterator[Row]:
@@ -116,6 +116,8 @@ def _set_route(editor: Editor, arguments: Arguments) -> None:
         require(editor.vrouters, key.next_vrouter, "virtual router")
         if key.next_vrouter == key.vrouter:
             raise ConfigError(f"virtual router {key.vrouter} cannot be its own next hop")
+    if key.in_interface is not None:
+        require(editor.interfaces, key.in_interface, "interface")
     if key.interface is not None:
         _check_interface(editor, key)
     if key not in editor.routes:
@@ -124,7 +126,7 @@ def _set_route(editor: Editor, arguments: Arguments) -> None:
         key,
         StaticRoute(
             key,
-            arguments.get("preference", STATIC_PREFERENCE),
+            arguments.get("preference"),
             arguments.get("metric", STATIC_METRIC),
             arguments.get("permanent", False),
             arguments.get("description", ""),
@@ -153,7 +155,15 @@ def _key(arguments: Arguments) -> RouteKey:
         arguments.get("interface"),
         arguments.get("gateway"),
         arguments.get("next_vrouter"),
+        _table_of(arguments),
+        arguments.get("in_interface"),
     )
+
+
+def _table_of(arguments: Arguments) -> RouteTableKind:
+    if "in_interface" in arguments:
+        return RouteTableKind.INGRESS
+    return RouteTableKind.SOURCE if "source" in arguments else RouteTableKind.DESTINATION
 
 
 def _unset_route(editor: Editor, arguments: Arguments) -> None:
@@ -169,7 +179,8 @@ def _unset_route(editor: Editor, arguments: Arguments) -> None:
 def _covers(wanted: RouteKey, key: RouteKey) -> bool:
     """Whether `key` is among the routes that `wanted` names; next hops left out match any."""
     return (
-        (key.vrouter, key.prefix) == (wanted.vrouter, wanted.prefix)
+        (key.vrouter, key.prefix, key.by) == (wanted.vrouter, wanted.prefix, wanted.by)
+        and key.in_interface == wanted.in_interface
         and wanted.interface in {None, key.interface}
         and wanted.gateway in {None, key.gateway}
         and wanted.next_vrouter in {None, key.next_vrouter}
@@ -185,7 +196,9 @@ def route_row(route: StaticRoute) -> Row:
         "interface": key.interface,
         "gateway": key.gateway,
         "next_vrouter": key.next_vrouter,
-        "preference": route.preference if route.preference != STATIC_PREFERENCE else None,
+        "source": True if key.by is not RouteTableKind.DESTINATION else None,
+        "in_interface": key.in_interface,
+        "preference": route.preference,
         "metric": route.metric if route.metric != STATIC_METRIC else None,
         "permanent": route.permanent,
         "description": route.description or None,
@@ -194,7 +207,17 @@ def route_row(route: StaticRoute) -> Row:
 
 
 def _route_rows(config: DeviceConfig, scope: Arguments) -> Iterator[Row]:
-    return (route_row(route) for key, route in config.routes.items() if key.vrouter == scope["vrouter"])
+    return _rows_of(config, scope, by_source=False)
+
+
+def _source_rows(config: DeviceConfig, scope: Arguments) -> Iterator[Row]:
+    return _rows_of(config, scope, by_source=True)
+
+
+def _rows_of(config: DeviceConfig, scope: Arguments, *, by_source: bool) -> Iterator[Row]:
+    for key, route in config.routes.items():
+        if key.vrouter == scope["vrouter"] and (key.by is not RouteTableKind.DESTINATION) == by_source:
+            yield route_row(route)
 
 
 def vrouter_scopes(config: DeviceConfig) -> Iterable[Arguments]:
@@ -220,6 +243,7 @@ AUTO_ROUTE_EXPORT = Setting(
     _export_rows,
 )
 ROUTE = Setting("route", _set_route, _unset_route, _route_rows)
+SOURCE_ROUTE = Setting("route source", _set_route, _unset_route, _source_rows)
 
 _NEXT_HOP = choice(
     keyword("vrouter", "another virtual router", argument("next_vrouter", VROUTER, "virtual router name")),
@@ -231,27 +255,43 @@ _NEXT_HOP = choice(
     ),
     keyword("gateway", "next hop", argument("gateway", IP, "next hop address")),
 )
+_OPTIONS = any_order(
+    keyword("preference", "the lower, the better", argument("preference", NumberType(0, 255), "preference")),
+    keyword(
+        "metric",
+        "the lower, the better, among equal preferences",
+        argument("metric", NumberType(1, 65535), "metric"),
+    ),
+    flag("permanent", "active even while its interface is down"),
+    keyword("description", "a text about the route", argument("description", TextType(32, quoted=True), "text")),
+)
+
+
+def _route_to(help_: str, setting: Setting) -> Node:
+    """The network, where it goes, and the options of a route."""
+    return argument("prefix", PREFIX, help_, when_set(_NEXT_HOP, _OPTIONS), when_unset(optional(_NEXT_HOP)), setting)
+
+
 _ROUTE = keyword(
     "route",
     "static route",
-    argument("prefix", PREFIX, "destination"),
-    when_set(
-        _NEXT_HOP,
-        any_order(
-            keyword("preference", "the lower, the better", argument("preference", NumberType(0, 255), "preference")),
-            keyword(
-                "metric",
-                "the lower, the better, among equal preferences",
-                argument("metric", NumberType(1, 65535), "metric"),
+    choice(
+        keyword(
+            "source",
+            "route by source address",
+            choice(
+                keyword(
+                    "in-interface",
+                    "for one ingress interface",
+                    argument("in_interface", INTERFACE, "ingress interface"),
+                    _route_to("source", SOURCE_ROUTE),
+                ),
+                _route_to("source", SOURCE_ROUTE),
             ),
-            flag("permanent", "active even while its interface is down"),
-            keyword(
-                "description", "a text about the route", argument("description", TextType(32, quoted=True), "text")
-            ),
+            binds=("source", True),
         ),
+        _route_to("destination", ROUTE),
     ),
-    when_unset(optional(_NEXT_HOP)),
-    ROUTE,
 )
 _INSIDE = (
     keyword("sharable", "usable by virtual systems", SHARABLE),

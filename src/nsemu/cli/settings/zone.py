@@ -20,6 +20,7 @@ from nsemu.cli.grammar import (
 )
 from nsemu.cli.settings import interface_more, transparent
 from nsemu.cli.settings.checks import check_capacity, refuse_if_used, require
+from nsemu.cli.settings.pbr import ZONE_NODE as ZONE_PBR_NODE
 from nsemu.cli.settings.screen import SCREEN_NODE
 from nsemu.cli.types import VROUTER, ZONE
 from nsemu.config.device import DeviceConfig
@@ -192,6 +193,7 @@ NODES = (
                     keyword("tcp-rst", "answer non-SYN packets without session with a reset", ZONE_TCP_RST),
                     SCREEN_NODE,
                     transparent.ZONE_NODE,
+                    ZONE_PBR_NODE,
                     *interface_more.ZONE_NODES,
                 ),
             ),

@@ -8,6 +8,7 @@ from nsemu.cli.context import Context
 from nsemu.cli.grammar import Arguments, Command, Node, NumberType, argument, choice, flag, keyword
 from nsemu.cli.settings.checks import require
 from nsemu.cli.show.layout import Layout, cut, layout_of, lines
+from nsemu.cli.show.vrouter_routing import SOURCE_NODE, VROUTER_NODES, switches
 from nsemu.cli.types import IP, PREFIX, VROUTER
 from nsemu.config.errors import NotFoundError
 from nsemu.device.views.routing import (
@@ -221,9 +222,7 @@ def _one(context: Context, arguments: Arguments) -> str:
         f"Default-vrouter: {'Yes' if view.default else 'No'}",
         f"Shared-vrouter: {'Yes' if record.sharable else 'No'}",
         f"System-Default-route: {'Present' if default_route else 'Not present'}",
-        "Source-Based-Routing: Disabled",
-        "SIBR-Routing: Disabled",
-        "ECMP Routing: Disabled",
+        *switches(record),
     )
 
 
@@ -238,9 +237,12 @@ def _filters() -> tuple[Node, ...]:
             choice(
                 flag("connected", "connected routes", "protocol", frozenset("CH")),
                 flag("static", "static routes", "protocol", frozenset("S")),
+                flag("imported", "imported routes", "protocol", frozenset("I")),
+                flag("auto-exported", "auto-exported routes", "protocol", frozenset("A")),
             ),
             Command(_by_protocol),
         ),
+        SOURCE_NODE,
     )
 
 
@@ -255,7 +257,11 @@ VROUTER_NODE = keyword(
             "vrouter",
             VROUTER,
             "vrouter name",
-            choice(Command(_one), keyword("route", "show the routes", choice(Command(_of_one), *_filters()))),
+            choice(
+                Command(_one),
+                keyword("route", "show the routes", choice(Command(_of_one), *_filters())),
+                *VROUTER_NODES,
+            ),
         ),
     ),
 )

@@ -11,9 +11,23 @@ from typing import Any, Final
 
 from nsemu.cli.grammar.nodes import Arguments, Node, Setting
 from nsemu.cli.grammar.printer import command_line
-from nsemu.cli.settings import LAYOUT, TREE, flow, interface, nat, policy, screen, vpn, vrouter, zone
+from nsemu.cli.settings import (
+    LAYOUT,
+    TREE,
+    flow,
+    interface,
+    nat,
+    pbr,
+    policy,
+    screen,
+    vpn,
+    vrouter,
+    vrouter_routing,
+    zone,
+)
 from nsemu.cli.settings.layout import Block, Each, Item
 from nsemu.config.device import DeviceConfig
+from nsemu.config.vrouter import RouteTableKind
 
 Subject = tuple[object, ...]
 
@@ -44,8 +58,24 @@ def _route_is(subject: Subject) -> Wanted:
         "interface": key.interface,
         "gateway": key.gateway,
         "next_vrouter": key.next_vrouter,
+        "in_interface": key.in_interface,
+        "source": True if key.by is not RouteTableKind.DESTINATION else None,
     }
     return lambda arguments: all(arguments.get(name) == value for name, value in wanted.items())
+
+
+def _pbr_is(subject: Subject) -> Wanted:
+    """The rule of a policy that matched, and the entry of its action group that was taken."""
+    key: Any = subject[1]
+
+    def wanted(arguments: Arguments) -> bool:
+        if arguments.get("vrouter") != key.vrouter:
+            return False
+        if "match-group" in arguments:
+            return (arguments["owner"], arguments["sequence"]) == (key.policy, key.rule)
+        return (arguments["owner"], arguments["sequence"]) == (key.action_group, key.action)
+
+    return wanted
 
 
 def _screen_is(subject: Subject) -> Wanted:
@@ -78,6 +108,16 @@ _INTERFACE_SETTINGS: Final[dict[str, tuple[Setting, ...]]] = {
 }
 """Which lines of an interface decide, by type of step or name of drop reason."""
 
+_VROUTER_SETTINGS: Final[dict[str, tuple[Setting, ...]]] = {
+    "add-default-route": (vrouter_routing.DEFAULT_ROUTE,),
+    "ecmp": (vrouter_routing.MAX_ECMP,),
+}
+_TABLE_SETTINGS: Final[dict[str, tuple[Setting, ...]]] = {
+    str(RouteTableKind.SOURCE): (vrouter_routing.SOURCE_ROUTING,),
+    str(RouteTableKind.INGRESS): (vrouter_routing.SIBR_ROUTING,),
+}
+_PBR_SETTINGS: Final = (pbr.RULE, pbr.ACTION_ENTRY)
+
 _FLOW_SETTINGS: Final = {"tcp-syn-check": flow.SYN_CHECK, "tcp-syn-check-in-tunnel": flow.SYN_CHECK_IN_TUNNEL}
 
 
@@ -97,7 +137,13 @@ def _criteria(subject: Subject, purpose: str) -> tuple[tuple[Setting, ...], Want
     if kind == "policy":
         return (policy.POLICY,), _named("id", subject[1])
     if kind == "route":
-        return (vrouter.ROUTE,), _route_is(subject)
+        return (vrouter.ROUTE, vrouter.SOURCE_ROUTE), _route_is(subject)
+    if kind in _VROUTER_SETTINGS:
+        return _VROUTER_SETTINGS[str(kind)], _named("vrouter", subject[1])
+    if kind == "route-table":
+        return _TABLE_SETTINGS[str(subject[2])], _named("vrouter", subject[1])
+    if kind == "pbr":
+        return _PBR_SETTINGS, _pbr_is(subject)
     if kind == "interface":
         return _INTERFACE_SETTINGS.get(purpose, (interface.INTERFACE_IP,)), _named("interface", subject[1])
     if kind == "zone":

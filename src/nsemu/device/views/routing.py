@@ -9,6 +9,7 @@ from nsemu.config.vrouter import RouteKey, VirtualRouter
 from nsemu.device.device import Device
 from nsemu.routing.entry import RouteEntry
 from nsemu.routing.resolve import resolve
+from nsemu.routing.table import RoutingTable
 from nsemu.runtime.interface import abbreviate
 from nsemu.wire.address import Prefix
 
@@ -54,6 +55,30 @@ class LookupView:
     vrouter: str
     first: RouteView | None
     last: RouteView | None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceTableView:
+    """A table by source; `interface` is the ingress interface of a SIBR table, None for the one of all interfaces."""
+
+    vrouter: str
+    interface: str | None
+    routes: tuple[RouteView, ...]
+
+
+def source_table_views(device: Device) -> tuple[SourceTableView, ...]:
+    """The tables by source of all virtual routers, by ID, then those by ingress interface."""
+    selection = device.state.selection
+    sources = selection.sources if selection is not None else {}
+    ingresses = selection.ingresses if selection is not None else {}
+    rows: list[tuple[str, str | None, RoutingTable | None]] = [
+        (name, None, sources.get(name)) for name in _names(device)
+    ]
+    rows += [(vrouter, interface, table) for (vrouter, interface), table in ingresses.items()]
+    return tuple(
+        SourceTableView(vrouter, interface, tuple(_route(device, entry) for entry in table.entries) if table else ())
+        for vrouter, interface, table in rows
+    )
 
 
 def vrouter_views(device: Device) -> tuple[VrouterView, ...]:
