@@ -14,10 +14,10 @@ from functools import partial
 from typing import Final
 
 import nsemu
-from nsemu.app import check, completion, graph, run, serve, trace, validate
+from nsemu.app import check, completion, doctor, graph, run, serve, trace, validate
 from nsemu.app.problems import INTERRUPTED, UNUSABLE, Unusable
 
-_SUBCOMMANDS: Final = (run, serve, validate, check, trace, graph, completion)
+_SUBCOMMANDS: Final = (run, serve, validate, check, doctor, trace, graph, completion)
 
 
 def build_parser() -> argparse.ArgumentParser:
