@@ -329,17 +329,17 @@ def test_sessions_of_5(pair: SitePair) -> None:
     inside = west.host_mac.hex()
     assert west.type("get session") == (
         "alloc 2/max 128000, alloc failed 0, di alloc failed 0\n"
-        f"id {tcp.id}/s**,vsys 0,flag 08000040/0000/00,policy 1,time 30, dip 0\n"
+        f"id {tcp.id}/s**,vsys 0,flag 08000040/0000/00,policy 1,time 30, dip 2\n"
         f" 0(0801):10.1.1.5/1024->10.2.2.5/80,6,{inside},2,vlan 0,tun 0,vsd 0,route 1\n"
         f" 2(0800):1.1.1.1/{port}<-10.2.2.5/80,6,{outside},3,vlan 0,tun 0,vsd 0,route 5\n"
-        f"id {ping.id}/s**,vsys 0,flag 00000040/0000/00,policy 1,time 6, dip 0\n"
+        f"id {ping.id}/s**,vsys 0,flag 00000040/0000/00,policy 1,time 6, dip 2\n"
         f" 0(0801):10.1.1.5/9->10.2.2.5/512,1,{inside},2,vlan 0,tun 0,vsd 0,route 1\n"
         f" 2(0800):1.1.1.1/9<-10.2.2.5/{identifier},1,{outside},3,vlan 0,tun 0,vsd 0,route 5\n"
         "Total 2 sessions shown\n"
     )
     pair.run(35)
     times = [line.split("time ")[1] for line in west.type("get session | include policy").splitlines()]
-    assert times == ["27, dip 0", "3, dip 0"]
+    assert times == ["27, dip 2", "3, dip 2"]
     pair.run(300)
     assert west.type("get session") == (
         "alloc 0/max 128000, alloc failed 0, di alloc failed 0\nTotal 0 sessions shown\n"

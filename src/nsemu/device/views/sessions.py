@@ -46,9 +46,9 @@ class SessionView:
     policy_id: int | None
     ticks: int
     timeout: int
-    dip_id: int
     client: SideView
     server: SideView
+    dip_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +123,9 @@ def _session(device: Device, session: Session) -> SessionView:
         session.policy.id if session.policy is not None else None,
         session.remaining_ticks(device.scheduler.now),
         session.timeout // 1_000_000_000,
-        _dip_id(session),
         _side(forward, reverse, forward.flow, session.link_source),
         _side(reverse, forward, _turned(reverse.flow), b""),
+        _dip_id(session),
     )
 
 
