@@ -166,7 +166,7 @@ class Compiler:
         changed = {key for key in self.manual.keys() | wanted.keys() if self.manual.get(key) != wanted.get(key)}
         changed |= {key for key in wanted if not database.tunnels[key].active}
         # All that goes before anything comes: two tunnels may have exchanged their SPIs.
-        for identifier in changed & database.tunnels.keys():
+        for identifier in sorted(changed & database.tunnels.keys()):
             database.clear(database.tunnels[identifier])
         for identifier in sorted(changed & wanted.keys()):
             inbound, outbound = wanted[identifier]

@@ -108,7 +108,7 @@ class DhcpClients:
     def configure(self, config: DeviceConfig) -> None:
         """Begin and end clients as the configuration says."""
         wanted = {one.name: one for one in config.interfaces.values() if one.dhcp_client}
-        for name in self.clients.keys() - wanted.keys():
+        for name in [name for name in self.clients if name not in wanted]:
             self.release(name)
             del self.clients[name]
         for name, record in wanted.items():

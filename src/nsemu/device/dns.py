@@ -68,7 +68,7 @@ class DnsClient:
         renew = (servers, domain) != (self.servers, self.domain)
         self.servers, self.domain = servers, domain
         wanted = dict.fromkeys(names)
-        for gone in self.entries.keys() - wanted.keys():
+        for gone in [name for name in self.entries if name not in wanted]:
             self._rest(self.entries.pop(gone))
         for name in wanted:
             if name not in self.entries:
