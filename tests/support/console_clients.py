@@ -29,11 +29,6 @@ def run(test: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(asyncio.wait_for(test, PATIENCE * 2))
 
 
-def bug(device: str, error: Exception) -> None:
-    """A fault at a console fails the test."""
-    raise AssertionError(f"a console of {device} failed") from error
-
-
 @dataclass(slots=True)
 class Consoles:
     """A lab that serves."""
@@ -100,13 +95,16 @@ async def serving(folder: Path, rate: float = 60.0, config: str = "") -> AsyncIt
         with (folder / "gate.cfg").open("a") as file:
             file.write(config)
     lab = Lab.load(path, state=folder / "state")
-    hub = Hub(lab, Pacer(lab.scheduler, rate), bug)
+    faults: list[object] = []
+    hub = Hub(lab, Pacer(lab.scheduler, rate), lambda device, error: faults.append((device, error)))
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: faults.append(context))
     async with listening(hub, base_port=0, keys=folder / "state" / lab.name) as ports:
         ticking = asyncio.create_task(hub.keep_time(always=True))
         try:
             yield Consoles(lab, hub, ports)
         finally:
             ticking.cancel()
+    assert not faults, "an error reached the event loop or a person"
 
 
 class Expect:
