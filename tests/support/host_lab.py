@@ -98,7 +98,8 @@ class Session:
         context = ServiceContext(server.name, server.store, server.tcp, self.lab.scheduler.after, options)
         kind = SERVICES[name]
         self.channel = KeptChannel(Endpoint(SERVER, kind.port), Endpoint(PC, 40000))
-        make: Callable[[Channel, ServiceContext], Conversation] = kind.make
+        make: Callable[[Channel, ServiceContext], Conversation] | None = kind.make
+        assert make is not None, f"{name} has no TCP side"
         self.conversation = make(self.channel, context)
         self.conversation.connected()
 
