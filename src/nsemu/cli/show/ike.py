@@ -14,7 +14,7 @@ from nsemu.config.algorithms import AuthenticationMethod, Encryption, ExchangeMo
 from nsemu.config.device import DeviceConfig
 from nsemu.config.ike import IkeGateway, Phase1Proposal, Phase2Proposal
 from nsemu.device.tunnels import phase1_proposals
-from nsemu.device.views.ike import CookieView, Endpoint, cookie_views
+from nsemu.device.views.ike import CookieView, Endpoint, NatView, cookie_views
 from nsemu.wire.address import format_ipv4
 
 _METHODS = {
@@ -70,13 +70,29 @@ def _cookie(view: CookieView) -> Iterator[str]:
     )
     role = "initiator" if view.is_initiator else "responder"
     yield f"{role}, err cnt {view.errors}, send dir {0 if view.is_initiator else 1}, cond 0x0"
-    yield "nat-traversal map not available"
-    yield "ike heartbeat              : disabled"
-    yield "ike heartbeat last rcv time: 0"
-    yield "ike heartbeat last snd time: 0"
+    yield from _nat_map(view.nat)
+    beating, received, sent = view.heartbeat
+    yield f"ike heartbeat              : {'enabled' if beating else 'disabled'}"
+    yield f"ike heartbeat last rcv time: {received if beating else 0}"
+    yield f"ike heartbeat last snd time: {sent}"
     yield "XAUTH status: 0"
-    yield "DPD seq local 0, peer 0"
+    yield f"DPD seq local {view.dpd[0]}, peer {view.dpd[1]}"
     yield ""
+
+
+def _nat_map(nat: NatView | None) -> Iterator[str]:
+    """Where NAT is, and how it is traversed (recalled; B305, B309, B310)."""
+    if nat is None:
+        yield "nat-traversal map not available"
+        return
+    yield "nat-traversal map:"
+    yield f"        keepalive frequency {nat.keepalive} sec"
+    yield f"        nat-t udp checksum {'enabled' if nat.udp_checksum else 'disabled'}"
+    for side, (address, port), behind in (("local", nat.local, nat.behind[0]), ("remote", nat.remote, nat.behind[1])):
+        yield f"        {side} ip {format_ipv4(address)}"
+        yield f"        {side} ike port {port}"
+        yield f"        {side} device is {'behind NAT' if behind else 'not behind NAT'}"
+    yield "        natt proto 17"
 
 
 def _end(end: Endpoint) -> str:
