@@ -126,10 +126,9 @@ class NeighborTable:
             self._give_up(neighbor)
 
     def clear(self) -> None:
-        """`clear arp`."""
-        for neighbor in list(self.entries.values()):
+        """`clear arp`. Entries stay, without link address: tunnels and sessions hold on to them."""
+        for neighbor in self.entries.values():
             neighbor.header = None
-        self.entries = {key: entry for key, entry in self.entries.items() if entry.queue}
 
     def _ask(self, neighbor: Neighbor) -> None:
         if neighbor.header is not None or not neighbor.queue:
