@@ -140,7 +140,8 @@ def test_a_state_folder_that_cannot_be_written_refuses_the_save(nsemu: Command, 
     (tmp_path / "file").write_text("")
     ran = nsemu.lines(path, ["gate save"], "--state", str(tmp_path / "file"))
     assert ran.code == 1
-    assert "line 1 not accepted: gate save: " in ran.err
+    assert "Failed to save the configuration: Not a directory\n" in ran.out
+    assert "line 1 not accepted: gate save\n" in ran.err
 
 
 def test_start_up_lines_that_are_refused_are_warnings(nsemu: Command, tmp_path: Path) -> None:
