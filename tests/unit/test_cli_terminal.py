@@ -111,7 +111,7 @@ def test_question_mark_inside_quotes_is_text() -> None:
 
 
 def test_tab_completes_and_lists() -> None:
-    shown, session = screen("set con\tpa\t5\rset interface e\t\t\x15exit\rn")
+    shown, session = screen("set cons\tpa\t5\rset interface e\t\t\x15exit\rn")
     assert session.device.config.system.console_page == 5
     assert "ethernet1  ethernet2  ethernet3" in shown
 
