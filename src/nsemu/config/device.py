@@ -37,7 +37,7 @@ class DeviceConfig:
     system: SystemSettings
     flow: FlowSettings
     ike: IkeSettings
-    nat: NatSettings = NatSettings()
+    nat: NatSettings = field(default_factory=NatSettings)
     admins: Mapping[str, AdminUser] = field(default_factory=dict)
     vrouters: Mapping[str, VirtualRouter] = field(default_factory=dict)
     zones: Mapping[str, Zone] = field(default_factory=dict)

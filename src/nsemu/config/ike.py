@@ -129,10 +129,10 @@ class DeadPeerDetection:
 class IkeGateway:
     """`set ike gateway NAME …`: the remote peer.
 
-    `address` is a dotted quad or an FQDN for a static peer, None for a dynamic or dialup one. A dynamic peer is known by
-    `peer_id`, a dialup one by `dialup`, a user or user group. `outgoing_interface` is the name of a layer 2 zone in
+    `address` is a dotted quad or an FQDN for a static peer, None for a dynamic or dialup one. A dynamic peer is known
+    by `peer_id`, a dialup one by `dialup`, a user or user group. `outgoing_interface` is the name of a layer 2 zone in
     transparent mode. Either `security_level` or `proposals` (names, at most four) is set; with neither, the device uses
-    Standard. `preshared_key` and `seed_preshare` (group IKE ID) are "" when the proposals authenticate with certificates.
+    Standard. `preshared_key` and `seed_preshare` (group IKE ID) are "" when the proposals name certificates.
     """
 
     name: str

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from nsemu.config.editor import Editor
 
 Owner = tuple[str, Any]
-"""(kind, name) of the object that a setting belongs to or names: ("interface", "ethernet1"), ("auth-server", "Local")."""
+"""(kind, name) of the object that a setting belongs to or names, as ("interface", "ethernet1")."""
 
 TABLES: Final[Mapping[str, str]] = {
     "interface": "interfaces",
@@ -29,7 +29,7 @@ TABLES: Final[Mapping[str, str]] = {
     "user group": "user_groups",
     "administrator": "admins",
 }
-"""Kinds of objects that have a table of their own, and its name. Objects of other kinds exist while a line is theirs."""
+"""Kinds of objects that have a table of their own, and its name. Others exist while a line is theirs."""
 
 PREDEFINED: Final[frozenset[Owner]] = frozenset({("auth-server", "Local")})
 """Objects that every device has."""

@@ -33,12 +33,10 @@ def _phase1() -> dict[str, Phase1Proposal]:
 def _phase2() -> dict[str, Phase2Proposal]:
     table = {}
     for word, group in (("nopfs", None), ("g2", DhGroup.GROUP2)):
-        for cipher in _CIPHERS:
-            for digest in _HASHES:
+        for cipher, encryption in _CIPHERS.items():
+            for digest, integrity in _HASHES.items():
                 name = f"{word}-esp-{cipher}-{digest}"
-                table[name] = Phase2Proposal(
-                    name, group, IpsecProtocol.ESP, _CIPHERS[cipher], _HASHES[digest], predefined=True
-                )
+                table[name] = Phase2Proposal(name, group, IpsecProtocol.ESP, encryption, integrity, predefined=True)
     return table
 
 

@@ -9,6 +9,10 @@ from nsemu.config.interface import ALL_MANAGEMENT, ManagementService
 from nsemu.config.screen import DEFAULT_SCREEN, ScreenOptions
 
 
+NO_SCREEN = ScreenOptions()
+"""No option on."""
+
+
 class ZoneKind(Enum):
     """The type column of `get zone`."""
 
@@ -39,7 +43,7 @@ class Zone:
     shared: bool = False
     carrier: str | None = None
     predefined: bool = False
-    screen: ScreenOptions = ScreenOptions()
+    screen: ScreenOptions = NO_SCREEN
     vlan: int = 0
     manage: frozenset[ManagementService] | None = None
 

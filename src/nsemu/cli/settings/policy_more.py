@@ -1,6 +1,6 @@
 """Words of `set policy …` that are kept without effect, and those of tunnels that are not negotiated yet.
 
-A policy carries the kept words of its line in `Policy.kept`; what its block adds is in the general table of `config.kept`.
+A policy carries the kept words of its line in `Policy.kept`; what its block adds is in the table of `config.kept`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`set user …` and `set user-group …`: the local database (Vol. 5, chapters 5 and 6). The words are in `users_words`."""
+"""`set user …`, `set user-group …`: the local database (Vol. 5, chapters 5 and 6). The words are in `users_words`."""
 
 from __future__ import annotations
 

@@ -109,7 +109,8 @@ class PacketWalk:
     def disposition(self) -> str:
         """`delivered`, `dropped`, `answer dropped`, `waiting for ARP` or `under way`; see also `answered`."""
         found = self.verdict.disposition
-        return (Disposition.DELIVERED if found is Disposition.ANSWERED else found).value
+        shown: str = (Disposition.DELIVERED if found is Disposition.ANSWERED else found).value
+        return shown
 
     @property
     def answered(self) -> bool:

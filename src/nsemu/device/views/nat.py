@@ -36,7 +36,7 @@ class MipView:
 
 @dataclass(frozen=True, slots=True)
 class VipView:
-    """One port of a virtual address. `reachable` tells whether there is a route to the server by an interface in use."""
+    """One port of a virtual address. `reachable`: whether there is a route to the server by an interface in use."""
 
     address: int
     port: int
