@@ -8,7 +8,6 @@ from enum import Enum
 from nsemu.config.interface import ALL_MANAGEMENT, ManagementService
 from nsemu.config.screen import DEFAULT_SCREEN, ScreenOptions
 
-
 NO_SCREEN = ScreenOptions()
 """No option on."""
 
