@@ -54,6 +54,7 @@ Transmit = Callable[[str, bytes, PacketTrace | None], None]
 """Puts a frame on the wire of a named interface."""
 
 _Take = Callable[[FlowState, RunInterface, bytes, PacketTrace | None], None]
+_VLAN = InterfaceKind.VLAN
 _ARP = b"\x08\x06"
 _IPV4 = b"\x08\x00"
 _IPSEC_NAMES = {protocol.value: protocol.name for protocol in IpsecProtocol}
@@ -258,7 +259,7 @@ class Device:
         counters = interface.counters
         counters.out_packets += 1
         counters.out_bytes += len(frame)
-        if interface.kind is InterfaceKind.VLAN:
+        if interface.kind is _VLAN:
             bridge.leave(self.state, interface, frame, trace)
             return
         self._transmit(interface.name, frame, trace if trace is not None and trace.travels else None)
