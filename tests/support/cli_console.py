@@ -11,6 +11,7 @@ from nsemu.cli.dialogue import Question, run_dialogue
 from nsemu.cli.grammar import Graph
 from nsemu.cli.grammar.graph import Edge, Position
 from nsemu.cli.grammar.nodes import Argument, Body, Enter, Keyword, Setting
+from nsemu.config.platform import DEFAULT_PLATFORM
 from nsemu.device.device import Device
 from nsemu.sim.entropy import Entropy
 from nsemu.sim.scheduler import Scheduler
@@ -19,9 +20,16 @@ from nsemu.sim.scheduler import Scheduler
 class Session:
     """A console with a batch driver, which types lines and gathers what is printed."""
 
-    def __init__(self, name: str = "ns208", *, interactive: bool = False, privilege: str = "all") -> None:
+    def __init__(
+        self,
+        name: str = "ns208",
+        *,
+        interactive: bool = False,
+        privilege: str = "all",
+        platform: str = DEFAULT_PLATFORM,
+    ) -> None:
         self.scheduler = Scheduler()
-        self.device = Device(name, self.scheduler, Entropy(1), lambda _interface, _frame, _trace: None)
+        self.device = Device(name, self.scheduler, Entropy(1), lambda _interface, _frame, _trace: None, platform)
         self.console = Console(self.device, device_shell(), interactive=interactive, privilege=privilege)
         self.answers: list[str] = []
 

@@ -124,8 +124,10 @@ def test_b002_ambiguous_prefix_is_refused() -> None:
     assert (error.column, error.length) == (4, 4)
 
 
-def test_a_quoted_word_is_no_keyword() -> None:
-    assert error_of('set "colour" red').message == "unknown keyword colour"
+def test_a_quoted_word_is_a_keyword_only_in_full() -> None:
+    """Some releases save keywords between quotes: `set user "joe" "enable"`."""
+    assert arguments_of('set "colour" red') == arguments_of("set colour red")
+    assert error_of('set "col" red').message == "unknown keyword col"
 
 
 def test_options_in_any_order_each_once() -> None:

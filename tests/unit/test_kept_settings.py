@@ -25,6 +25,7 @@ set interface ethernet1 zone trust
 set interface ethernet1 ip 10.1.1.1/24
 set interface ethernet3 zone untrust
 set interface ethernet3 ip 1.1.1.1/24
+set interface ethernet3.4 zone dmz
 set auth-server auth1 id 1
 set ippool pool1 10.9.9.1 10.9.9.100
 set user adam password pw
@@ -38,6 +39,7 @@ set vrouter trust-vr protocol ospf
 set vrouter trust-vr protocol rip
 """
 OBJECTS = {"l2tp": "unset l2tp tun2", "snmp community": "unset snmp community public"}
+OBJECTS |= {"vpn-group id": "unset vpn-group id 3", "pppoe name": "unset pppoe name isp2"}
 """Settings that are taken back with their object."""
 
 
@@ -110,7 +112,8 @@ def is_context(line: str) -> bool:
 def test_the_data_file_knows_every_kept_setting() -> None:
     base = based()
     covered = {read(block, base)[0].name for block in BLOCKS}
-    assert covered | {"url protocol"} == {name for name, setting in all_settings().items() if setting.without_effect}
+    kept = {name for name, setting in all_settings().items() if setting.without_effect}
+    assert kept - covered == {"url protocol"}
 
 
 def test_a_context_is_a_setting_too() -> None:
@@ -142,7 +145,7 @@ def test_the_console_says_that_nothing_comes_of_it() -> None:
         for line in block:
             answer = session.type(line)
             assert not session.console.refused, f"{line}\n{answer}"
-            if not is_context(line):
+            if not is_context(line) and read(block, based())[0].without_effect:
                 assert answer.startswith("Note: "), line
                 assert answer.endswith("is kept in the configuration but not emulated.\n")
                 assert answer.count("\n") == 1

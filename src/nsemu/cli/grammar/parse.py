@@ -1,7 +1,7 @@
 """Reading a line: from words to a leaf and its arguments.
 
 At each position an exact keyword wins, then a keyword of which the word is a unique prefix (B001), then an argument.
-A quoted word is never a keyword.
+A quoted word is a keyword only where it is no argument and is written in full.
 """
 
 from __future__ import annotations
@@ -98,6 +98,11 @@ class Walk:
                 return edge, token.type.parse(word, self.scope)
             except InvalidWordError as error:
                 problem = problem or str(error)
+        if word.quoted and word.text.lower() in position.keywords:
+            # Some releases save keywords between quotes (`set user "joe" "enable"`); names come first.
+            edge = position.keywords[word.text.lower()]
+            if self.is_open(edge):
+                return edge, None
         if problem is None or (position.words and not position.arguments):
             problem = f"unknown keyword {word.text}"
         raise CommandError(problem, word.column, word.width, last=last)

@@ -10,6 +10,7 @@ from nsemu.cli.grammar import (
     flag,
     keyword,
     sequence,
+    when_set,
     when_unset,
 )
 from nsemu.cli.settings.kept import Shelf, kept_object, number, text, words
@@ -27,6 +28,7 @@ _PPPOE_NODE = keyword(
         "an instance",
         argument("pppoe", _PPPOE, "name"),
         choice(
+            when_set(PPPOE.setting("pppoe name")),
             when_unset(kept_object("pppoe", "pppoe")),
             PPPOE.line(
                 "username",

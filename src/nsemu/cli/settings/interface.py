@@ -27,6 +27,8 @@ from nsemu.wire.address import Prefix, format_ipv4
 
 UNBOUND = "Null"
 _CREATED = re.compile(r"(tunnel|loopback)\.(0|[1-9]\d{0,3})", re.ASCII)
+_SUBINTERFACE = re.compile(r"(.+)\.[1-9]\d{0,3}", re.ASCII)
+_GROUP = re.compile(r"bgroup[0-3]|serial0/0", re.ASCII)
 
 
 def find(editor: Editor, name: str) -> Interface:
@@ -35,7 +37,7 @@ def find(editor: Editor, name: str) -> Interface:
         return editor.interfaces[name]
     match = _CREATED.fullmatch(name)
     if match is None:
-        return require(editor.interfaces, name, "interface")
+        return _part(editor, name)
     kind = InterfaceKind(match.group(1))
     check_capacity(
         [record for record in editor.interfaces.values() if record.kind is kind],
@@ -49,6 +51,25 @@ def find(editor: Editor, name: str) -> Interface:
     interface = Interface(name, kind)
     editor.interfaces.put(name, interface)
     return interface
+
+
+def _part(editor: Editor, name: str) -> Interface:
+    """An interface with a VLAN tag on another one, or a group of ports where the platform has them; made when named."""
+    match = _SUBINTERFACE.fullmatch(name)
+    parent = editor.interfaces.get(match.group(1)) if match is not None else None
+    of_platform = editor.platform.name.startswith("ssg") and _GROUP.fullmatch(name) is not None
+    if not of_platform and (parent is None or parent.kind is not InterfaceKind.ETHERNET):
+        return require(editor.interfaces, name, "interface")
+    interface = Interface(name, InterfaceKind.ETHERNET)
+    editor.interfaces.put(name, interface)
+    return interface
+
+
+def is_made(config: DeviceConfig | Editor, interface: Interface) -> bool:
+    """Whether the admin made the interface: it is not one that the device has from the start."""
+    return interface.kind not in {InterfaceKind.NULL, InterfaceKind.VLAN} and (
+        interface.name not in config.platform.interfaces
+    )
 
 
 def _put(editor: Editor, interface: Interface) -> None:
@@ -72,7 +93,7 @@ def _existing(editor: Editor, arguments: Arguments) -> Interface:
 
 def _remove(editor: Editor, arguments: Arguments) -> None:
     interface = _existing(editor, arguments)
-    if interface.kind not in {InterfaceKind.TUNNEL, InterfaceKind.LOOPBACK}:
+    if not is_made(editor, interface):
         raise ConfigError(f"interface {interface.name} cannot be removed (a tunnel or loopback interface expected)")
     refuse_if_used(f"interface {interface.name}", users_of_interface(editor, interface.name))
     editor.interfaces.remove(interface.name)
@@ -137,8 +158,7 @@ def _zone_rows(config: DeviceConfig, _scope: Arguments) -> Iterator[Row]:
     for interface in config.interfaces.values():
         if interface.kind in {InterfaceKind.NULL, InterfaceKind.VLAN}:
             continue
-        made = interface.kind in {InterfaceKind.TUNNEL, InterfaceKind.LOOPBACK}
-        if interface.zone != UNBOUND or made or interface.name in bound:
+        if interface.zone != UNBOUND or is_made(config, interface) or interface.name in bound:
             yield Row({"interface": interface.name, "zone": interface.zone})
 
 

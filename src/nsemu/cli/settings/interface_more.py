@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from nsemu.cli.grammar import (
     Arguments,
     Node,
@@ -15,9 +17,9 @@ from nsemu.cli.grammar import (
     sequence,
     when_set,
 )
-from nsemu.cli.settings import interface_dhcp
+from nsemu.cli.settings import interface, interface_dhcp
 from nsemu.cli.settings.kept import Shelf, ip, number, text, words
-from nsemu.cli.types import INTERFACE
+from nsemu.cli.types import INTERFACE, ZONE
 from nsemu.config.editor import Editor
 from nsemu.config.errors import ConfigError, DuplicateError
 
@@ -215,9 +217,9 @@ _DHCP_NODE = keyword(
 
 
 def _other_network(editor: Editor, arguments: Arguments) -> None:
-    address, interface = arguments["address"], editor.interfaces[arguments["interface"]]
-    if interface.address is None:
-        raise ConfigError(f"interface {interface.name} has no IP address (set interface {interface.name} ip first)")
+    address, first = arguments["address"], editor.interfaces[arguments["interface"]]
+    if first.address is None:
+        raise ConfigError(f"interface {first.name} has no IP address (set interface {first.name} ip first)")
     for other in editor.interfaces.values():
         if other.address is not None and other.address.overlaps(address):
             raise DuplicateError(f"IP address {address} overlaps with {other.address} of interface {other.name}")
@@ -233,9 +235,49 @@ IP_NODES: tuple[Node, ...] = (
 AFTER_ADDRESS: Node = keyword("secondary", "one more address", _SECONDARY)
 
 MORE = Shelf("interface", OF)
+
+
+def _tagged(editor: Editor, arguments: Arguments) -> None:
+    if "." not in arguments["interface"] or not arguments["interface"].startswith("ethernet"):
+        raise ConfigError(
+            f"interface {arguments['interface']} has no VLAN tag (a sub-interface like ethernet1.1 expected)"
+        )
+    parent = arguments["interface"].rpartition(".")[0]
+    for key, line in editor.kept.items():
+        if key.setting != "interface tag" or key.owner is None or key.owner[1] == arguments["interface"]:
+            continue
+        if ("tag", arguments["tag"]) in line.arguments and key.owner[1].rpartition(".")[0] == parent:
+            raise DuplicateError(f"VLAN tag {arguments['tag']} is taken by interface {key.owner[1]}")
+
+
+_TAG = MORE.setting("interface tag", check=_tagged)
+
+
+def _set_tag(editor: Editor, arguments: Arguments) -> str | None:
+    """`tag N [zone Z]`: makes the sub-interface, gives it the tag, and puts it into the zone."""
+    assert _TAG.set is not None
+    interface.find(editor, arguments["interface"])
+    note = _TAG.set(editor, {name: arguments[name] for name in ("interface", "tag")})
+    if "zone" in arguments:
+        assert interface.INTERFACE_ZONE.set is not None
+        interface.INTERFACE_ZONE.set(editor, arguments)
+    return note
+
+
+TAG = replace(_TAG, set=_set_tag)
+MORE.settings[-1] = TAG
 _KBIT = number("rate", 0, 10_000_000, "kbit/s")
 _TRACK = MORE.setting("interface monitor track-ip ip", ("target",))
 _MORE = (
+    keyword(
+        "tag",
+        "VLAN tag of a sub-interface",
+        when_set(
+            number("tag", 1, 4094, "VLAN tag"),
+            optional(keyword("zone", "zone of the interface", argument("zone", ZONE, "zone name"))),
+        ),
+        TAG,
+    ),
     MORE.line(
         "bandwidth",
         "bandwidth of the link",
@@ -419,9 +461,11 @@ _MORE = (
             MORE.line(
                 "settings",
                 "settings",
-                text("name", "name"),
-                words("what", {"init-strings": "initial strings", "active": "use them"}),
                 optional(text("value", "strings", 128)),
+                key=(
+                    text("name", "name"),
+                    words("what", {"init": "initial strings", "init-strings": "initial strings", "active": "use them"}),
+                ),
                 name="modem settings",
             ),
             MORE.line("speed", "speed", number("speed", 9600, 115200, "bit/s"), name="modem speed"),

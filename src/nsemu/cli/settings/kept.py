@@ -51,6 +51,48 @@ MOST_LINES = 4096
 """Kept lines of one setting."""
 
 
+LISTED = frozenset(
+    (
+        "key protection enable",
+        "alg appleichat enable",
+        "alg appleichat re-assembly enable",
+        "alg sctp enable",
+        "auth default auth server",
+        "auth radius accounting port",
+        "admin auth web timeout",
+        "admin auth dial-in timeout",
+        "admin auth server",
+        "admin format",
+        "ip tftp retry",
+        "ip tftp timeout",
+        "flow tcp-syn-bit-check",
+        "flow reverse-route clear-text",
+        "flow reverse-route tunnel",
+        "pki x509 default cert-path",
+        "ike ikev2 ike-sa-soft-lifetime",
+        "ike ikeid-enumeration",
+        "ike dos-protection",
+        "ipsec access-session enable",
+        "ipsec access-session maximum",
+        "ipsec access-session upper-threshold",
+        "ipsec access-session lower-threshold",
+        "ipsec access-session dead-p2-sa-timeout",
+        "ipsec access-session log-error",
+        "ipsec access-session info-exch-connected",
+        "ipsec access-session use-error-log",
+        "url protocol",
+        "nsmgmt bulkcli reboot-timeout",
+        "ssh version",
+        "config lock timeout",
+        "license-key auto-update",
+        "telnet client enable",
+        "snmp port listen",
+        "snmp port trap",
+    )
+)
+"""Settings whose factory value a captured factory configuration lists (screenos-cli §6.1)."""
+
+
 def lists_defaults(config: DeviceConfig) -> bool:
     """Whether `get config` prints what the factory set: captures of 6.x do (screenos-cli §6.1)."""
     return config.platform.release.startswith("6")
@@ -234,7 +276,7 @@ class _KeptSetting:
         found = config.kept.get(KeptKey(self.name, owner))
         if found is not None:
             yield Row(dict(found.arguments), unset=not found.on)
-        elif self.default is not None and self.of is None and lists_defaults(config):
+        elif self.default is not None and self.name in LISTED and lists_defaults(config):
             yield self.default
 
 

@@ -54,6 +54,7 @@ MONITOR = Shelf("vpnmonitor")
 _SECONDS = number("seconds", 1, 3600, "seconds")
 _INTERVAL = MONITOR.setting("vpnmonitor interval", default=Row({"seconds": 10}))
 GROUP = Shelf("vpn-group", ("vpn-group", "vpn_group"))
+_GROUP_ITSELF = GROUP.setting("vpn-group id")
 _MEMBER = GROUP.setting("vpn-group vpn", ("vpn",), uses={"vpn": "vpn"})
 NODES = (
     keyword(
@@ -87,6 +88,7 @@ NODES = (
                     ),
                     _MEMBER,
                 ),
+                when_set(_GROUP_ITSELF),
                 when_unset(kept_object("vpn-group", "vpn_group")),
             ),
         ),
