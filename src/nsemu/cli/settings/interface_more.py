@@ -19,7 +19,8 @@ from nsemu.cli.grammar import (
 )
 from nsemu.cli.settings import interface, interface_dhcp
 from nsemu.cli.settings.kept import Shelf, ip, number, text, words
-from nsemu.cli.types import INTERFACE, ZONE
+from nsemu.cli.types import INTERFACE
+from nsemu.cli.types import ZONE as ZONE_NAME
 from nsemu.config.editor import Editor
 from nsemu.config.errors import ConfigError, DuplicateError
 
@@ -274,7 +275,7 @@ _MORE = (
         "VLAN tag of a sub-interface",
         when_set(
             number("tag", 1, 4094, "VLAN tag"),
-            optional(keyword("zone", "zone of the interface", argument("zone", ZONE, "zone name"))),
+            optional(keyword("zone", "zone of the interface", argument("zone", ZONE_NAME, "zone name"))),
         ),
         TAG,
     ),
