@@ -73,6 +73,37 @@ def test_nothing_is_in_clear_when_the_other_end_routes() -> None:
     assert_sealed(tap, {"192.168.40.3", "203.0.113.9"})
 
 
+@pytest.mark.parametrize("mode", ["active", "passive"])
+def test_data_connections_are_bridged_like_their_control_connection(mode: str) -> None:
+    """FTP through the tunnel: the transparent end leaves the TTL as the routed one has set it."""
+    lab = mixed()
+    assert lab["loom"].ping("172.20.9.30", count=3).received >= 2
+    tap = Wiretap.on(lab, "mill:ethernet2")
+    assert "60000" in lab["loom"].run(f"ftp put 172.20.9.30 big.bin size 60000 {mode}")
+    inside = [Ipv4Packet.parse(packet) for packet in tap.packets(6)]
+    ports = {int.from_bytes(packet.payload[:2], "big") for packet in inside}
+    assert len(ports) == 4, "a control and a data connection"
+    assert {packet.ttl for packet in inside if packet.source == parse_ipv4("172.20.9.30")} == {63}
+
+
+def test_the_tcp_proxy_answers_through_the_bridge() -> None:
+    """`syn-flood` on V1-Untrust: client and server are spliced although the device routes nothing."""
+    lab = mixed()
+    for cookie in ("unset flow syn-proxy syn-cookie", "set flow syn-proxy syn-cookie"):
+        say(
+            lab,
+            "mill",
+            cookie,
+            "set policy from v1-untrust to v1-trust any any http permit",
+            "set zone v1-untrust screen syn-flood attack-threshold 1",
+        )
+        for _ in range(4):
+            assert "200 OK" in lab["neighbor"].run("http get 192.168.40.17")
+    assert lab["mill"].device.state.screening is not None
+    counters = lab["mill"].device.interfaces.items["ethernet5"].counters
+    assert counters.flow["tcp proxy"] >= 4
+
+
 @pytest.mark.parametrize("event", ["clear mac-learn", "clear arp", "clear sa", "link"])
 def test_the_tunnel_goes_on_after_a_change(event: str) -> None:
     lab = mixed()

@@ -66,6 +66,7 @@ def follow(state: FlowState, session: Session) -> None:
         wing.ingress, wing.egress = model.ingress, model.egress
         wing.tunnel_in, wing.tunnel_out = model.tunnel_in, model.tunnel_out
         wing.neighbor, wing.route_id = model.neighbor, model.route_id
+        wing.hops, wing.flood = model.hops, model.flood
         wing.key = session_key(wing.flow)
         wing.table = state.index(model.ingress.vrouter).table(TCP)
     state.sessions.install(session)
