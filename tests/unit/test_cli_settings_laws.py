@@ -206,6 +206,31 @@ RESTORED = {
         "unset vrouter trust-vr pbr policy web 9",
     ),
     "vrouter pbr": ("set vrouter trust-vr pbr web", "unset vrouter trust-vr pbr"),
+    "interface monitor threshold": (
+        "set interface e1 monitor threshold 9",
+        "unset interface e1 monitor threshold",
+    ),
+    "interface monitor interface": (
+        "set interface e1 monitor interface e3 weight 7",
+        "unset interface e1 monitor interface e3",
+    ),
+    "interface monitor zone": (
+        "set interface e1 monitor zone untrust weight 7",
+        "unset interface e1 monitor zone untrust",
+    ),
+    "interface monitor track-ip": ("set interface e1 monitor track-ip", "unset interface e1 monitor track-ip"),
+    "interface monitor track-ip threshold": (
+        "set interface e1 monitor track-ip threshold 9",
+        "unset interface e1 monitor track-ip threshold",
+    ),
+    "interface monitor track-ip weight": (
+        "set interface e1 monitor track-ip weight 9",
+        "unset interface e1 monitor track-ip weight",
+    ),
+    "interface monitor track-ip ip": (
+        "set interface e1 monitor track-ip ip 9.9.9.9 interval 4 threshold 5 weight 6 method arp",
+        "unset interface e1 monitor track-ip ip 9.9.9.9",
+    ),
     "interface pbr": ("set interface ethernet1 pbr web", "unset interface ethernet1 pbr"),
     "zone pbr": ("set zone trust pbr web", "unset zone trust pbr"),
     "address": ("set address dmz m 9.9.9.9/32", "unset address dmz m"),
@@ -337,6 +362,7 @@ ONE_WAY = {
     "interface ip unnumbered",  # removed by `unset interface X ip`
     "service entry",  # removed with the service
     "policy move",
+    "vrouter route-map",  # made by entering it, removed by `unset vrouter X route-map`
     "zone screen all",  # takes options away, which are set one by one
     "user",  # made by naming it, removed by `unset user`
     "user uid",
@@ -391,7 +417,12 @@ def test_every_setting_that_holds_something_is_printed() -> None:
         "user-group",
     }
     silent |= {f"{protocol} instance" for protocol in ("bgp", "ospf", "rip")}  # the line that enters their context
-    silent |= {"url protocol", *(name for name in ONE_WAY if name.endswith("its lines")), "pki authority cert-status"}
+    silent |= {
+        "vrouter route-map",
+        "url protocol",
+        *(name for name in ONE_WAY if name.endswith("its lines")),
+        "pki authority cert-status",
+    }
     assert set(all_settings()) - {setting.name for setting in printed_settings()} == silent
 
 

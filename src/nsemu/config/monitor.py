@@ -16,12 +16,16 @@ MOST_TARGETS: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class TrackTarget:
-    """A tracked address: probed every `interval` seconds, failed after `threshold` probes in a row without answer."""
+    """A tracked address: probed every `interval` seconds, failed after `threshold` probes in a row without answer.
+
+    Probes are pings, or ARP requests with `arp`.
+    """
 
     address: int
     interval: int = TARGET_INTERVAL
     threshold: int = TARGET_THRESHOLD
     weight: int = TARGET_WEIGHT
+    arp: bool = False
 
 
 @dataclass(frozen=True, slots=True)

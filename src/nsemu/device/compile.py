@@ -124,7 +124,8 @@ class Compiler:
 
     def _usable(self, identifier: int) -> bool:
         path = self._state.paths.get(identifier)
-        return path is not None and path.outgoing.carrier
+        outgoing = path.outgoing if path is not None else None
+        return outgoing is not None and outgoing.carrier and outgoing.name not in self._interfaces.held_down
 
     def _tunnels(self, config: DeviceConfig) -> None:
         state = self._state

@@ -22,6 +22,7 @@ from nsemu.device.idle import IdleWatch
 from nsemu.device.ike_glue import IkeGlue
 from nsemu.device.interfaces import InterfaceSet
 from nsemu.device.local_tcp import LocalTcp
+from nsemu.device.monitor import InterfaceMonitors
 from nsemu.device.names import names_in_use
 from nsemu.device.traffic_log import TrafficLog
 from nsemu.device.tunnels import TunnelPlan
@@ -107,6 +108,7 @@ class Device:
         stream = self._entropy.stream(f"{self.name}/{self.resets}/dhcp")
         self._moved: set[int] = set()
         self.dhcp = DhcpClients(self.state, stream, self._lease_changed)
+        self.monitors = InterfaceMonitors(self.state, self.log, self._tracking_changed)
         self._compiler = Compiler(self.state, self.interfaces, self.dns)
         self.ike = self._make_ike()
         self._idle = IdleWatch(scheduler, self.database, lambda: self._compiler.plans, self.clear_tunnel)
@@ -179,6 +181,7 @@ class Device:
         self.tcp.stop()
         self.ike.stop()
         self._idle.stop()
+        self.monitors.stop()
         self.dns.stop()
         self.dhcp.stop()
         self.state.stop()
@@ -357,6 +360,7 @@ class Device:
         leases = self.dhcp.leases
         before = {name: interface.address for name, interface in self.interfaces.items.items()}
         self._compiler.apply(leased(config, leases), now)
+        self._follow_monitors()
         self._compiler.configure_ike(self.ike.engine, now)
         self.ike.pump()
         self._idle.refresh()
@@ -366,6 +370,21 @@ class Device:
         for name, interface in self.interfaces.items.items():
             if interface.address != before.get(name, 0) and not interface.is_tunnel:
                 self.state.neighbors.announce(interface)
+
+    def _follow_monitors(self) -> None:
+        """Probe what the configuration says; what is tracked no more holds nothing down."""
+        self.monitors.configure(self.state.config)
+        if self.monitors.failed != self.interfaces.tracking_failed:
+            self._tracking_changed()
+
+    def _tracking_changed(self) -> None:
+        """The tracking of an interface failed or works again: interfaces and their routes follow (B179)."""
+        self.interfaces.tracking_failed = self.monitors.failed
+        before = self.interfaces.held_down
+        self._compiler.refresh_routes(self.scheduler.now)
+        for name in sorted(before ^ self.interfaces.held_down):
+            state = "down" if name in self.interfaces.held_down else "up"
+            self.log(513, Level.NOTIFICATION, f"The logical state of interface {name} has changed to {state}.")
 
     def _names_changed(self) -> None:
         """A domain name in use has other addresses: gateways, tunnels and policies follow (B216)."""

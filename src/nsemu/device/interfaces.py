@@ -9,6 +9,7 @@ from nsemu.config.bridge import L2_NULL, VLAN1
 from nsemu.config.device import DeviceConfig
 from nsemu.config.interface import Interface, InterfaceKind, management_services
 from nsemu.config.zone import Zone, ZoneKind
+from nsemu.device.monitor import monitored_down
 from nsemu.runtime.interface import DEFAULT_MTU, RunInterface
 from nsemu.sim.scheduler import Instant
 
@@ -27,6 +28,8 @@ class InterfaceSet:
         self.items: dict[str, RunInterface] = {}
         self.carriers: dict[str, bool] = {}
         self.link_mtus: dict[str, int] = {}
+        self.tracking_failed: frozenset[str] = frozenset()
+        self.held_down: frozenset[str] = frozenset()
 
     def synchronise(self, config: DeviceConfig) -> None:
         """Create, update and retire interfaces; their `up` is decided later, by `settle`."""
@@ -46,10 +49,18 @@ class InterfaceSet:
         self._follow_ports()
 
     def settle(self, config: DeviceConfig, usable: Callable[[int], bool], now: Instant) -> bool:
-        """Decide which interfaces are up; whether any changed. `usable` tells whether a tunnel could carry traffic."""
+        """Decide which interfaces are up; whether any changed. `usable` tells whether a tunnel could carry traffic.
+
+        What monitoring takes down can take others down: `held_down` grows until nothing changes.
+        """
+        self.held_down = frozenset()
+        ups = self._ups(config, usable)
+        while down := monitored_down(config, ups, self.tracking_failed) - self.held_down:
+            self.held_down |= down
+            ups = self._ups(config, usable)
         changed = False
         for interface in self.items.values():
-            up = self._is_up(interface, config, usable)
+            up = ups[interface.name]
             if up != interface.up:
                 interface.up = up
                 interface.status_changes += 1
@@ -77,6 +88,7 @@ class InterfaceSet:
     def restart(self) -> None:
         """Forget the run-time interfaces; the links stay as they are."""
         self.items = {}
+        self.tracking_failed = frozenset()
 
     def _create(self, config: DeviceConfig, record: Interface) -> RunInterface:
         number, index = _numbers(config, record)
@@ -125,6 +137,12 @@ class InterfaceSet:
                 own = interface.name == VLAN1
                 interface.carrier = any(own or port.zone == interface.zone for port in ports)
 
+    def _ups(self, config: DeviceConfig, usable: Callable[[int], bool]) -> dict[str, bool]:
+        return {
+            name: name not in self.held_down and self._is_up(interface, config, usable)
+            for name, interface in self.items.items()
+        }
+
     def _is_up(self, interface: RunInterface, config: DeviceConfig, usable: Callable[[int], bool]) -> bool:
         if interface.kind is not InterfaceKind.TUNNEL:
             return interface.carrier
@@ -135,7 +153,9 @@ class InterfaceSet:
             return False
         lender = interface.config.unnumbered
         lending = self.items.get(lender) if lender else None
-        return lending.carrier if lending is not None else lender is None
+        if lending is None:
+            return lender is None
+        return lending.carrier and lending.name not in self.held_down
 
 
 def _zones_in_use(config: DeviceConfig) -> dict[str, Zone]:

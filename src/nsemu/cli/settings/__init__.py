@@ -20,6 +20,7 @@ from nsemu.cli.settings import (
     l2tp,
     management,
     manager,
+    monitor,
     nat,
     nat_words,
     nsrp,
@@ -214,6 +215,6 @@ LAYOUT: tuple[Item, ...] = (
             ),
         ),
     ),
-    Each(interface.interface_scopes, (pbr.INTERFACE_PBR,)),
+    Each(interface.interface_scopes, (*monitor.ITEMS, pbr.INTERFACE_PBR)),
     Each(zone.zone_scopes, (pbr.ZONE_PBR,)),
 )

@@ -17,7 +17,7 @@ from nsemu.cli.grammar import (
     sequence,
     when_set,
 )
-from nsemu.cli.settings import interface, interface_dhcp
+from nsemu.cli.settings import interface, interface_dhcp, monitor
 from nsemu.cli.settings.kept import Shelf, ip, number, text, words
 from nsemu.cli.types import INTERFACE
 from nsemu.cli.types import ZONE as ZONE_NAME
@@ -268,7 +268,6 @@ def _set_tag(editor: Editor, arguments: Arguments) -> str | None:
 TAG = replace(_TAG, set=_set_tag)
 MORE.settings[-1] = TAG
 _KBIT = number("rate", 0, 10_000_000, "kbit/s")
-_TRACK = MORE.setting("interface monitor track-ip ip", ("target",))
 _MORE = (
     keyword(
         "tag",
@@ -353,58 +352,8 @@ _MORE = (
     ),
     keyword(
         "monitor",
-        "watch the interface",
-        choice(
-            keyword(
-                "track-ip",
-                "ping hosts",
-                choice(
-                    MORE.setting("interface monitor track-ip"),
-                    keyword(
-                        "ip",
-                        "ping hosts",
-                        choice(
-                            MORE.setting("interface monitor track-ip ip all"),
-                            sequence(
-                                ip("target"),
-                                when_set(
-                                    any_order(
-                                        keyword(
-                                            "interval", "seconds between pings", number("interval", 1, 200, "seconds")
-                                        ),
-                                        keyword("threshold", "lost pings", number("threshold", 1, 200, "pings")),
-                                        keyword("weight", "weight", number("weight", 1, 255, "weight")),
-                                    )
-                                ),
-                                _TRACK,
-                            ),
-                        ),
-                    ),
-                    MORE.line(
-                        "threshold",
-                        "weights lost before the interface is down",
-                        number("threshold", 1, 255, "weight"),
-                        name="monitor track-ip threshold",
-                    ),
-                    MORE.line("weight", "weight", number("weight", 1, 255, "weight"), name="monitor track-ip weight"),
-                    MORE.line("dynamic", "the default gateway", name="monitor track-ip dynamic"),
-                ),
-            ),
-            MORE.line(
-                "threshold",
-                "weights lost before the interface is down",
-                number("threshold", 1, 255, "weight"),
-                name="monitor threshold",
-            ),
-            MORE.line(
-                "interface",
-                "another interface",
-                optional(keyword("weight", "weight", number("weight", 1, 255, "weight"))),
-                key=(argument("other", INTERFACE, "interface name"),),
-                name="monitor interface",
-                uses={"other": "interface"},
-            ),
-        ),
+        "watch other things, and go down with them",
+        monitor.nodes(MORE.line("dynamic", "the default gateway", name="monitor track-ip dynamic")),
     ),
     keyword(
         "ipv6",

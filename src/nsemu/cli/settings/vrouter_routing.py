@@ -19,7 +19,6 @@ from nsemu.cli.grammar import (
     keyword,
     optional,
     when_set,
-    when_unset,
 )
 from nsemu.cli.settings.checks import require
 from nsemu.cli.types import VROUTER
@@ -30,6 +29,7 @@ from nsemu.config.vrouter import (
     DEFAULT_LOOKUP_ORDER,
     DEFAULT_PREFERENCES,
     MOST_ECMP_ROUTES,
+    UNTRUST_VR,
     RouteTableKind,
     VirtualRouter,
 )
@@ -117,7 +117,7 @@ LOOKUP_ORDER = Setting(
 
 def _set_default(editor: Editor, arguments: Arguments) -> None:
     record = vrouter_of_line(editor, arguments)
-    other = require(editor.vrouters, arguments["default_vrouter"], "virtual router")
+    other = require(editor.vrouters, arguments.get("default_vrouter", UNTRUST_VR), "virtual router")
     if other.name == record.name:
         raise ConfigError(f"virtual router {record.name} cannot be its own next hop")
     change(editor, arguments, default_vrouter=other.name)
@@ -178,8 +178,7 @@ NODES: tuple[Node, ...] = (
     keyword(
         "add-default-route",
         "add a default route to another virtual router",
-        when_set(_DEFAULT_TO),
-        when_unset(optional(_DEFAULT_TO)),
+        optional(_DEFAULT_TO),
         DEFAULT_ROUTE,
     ),
 )

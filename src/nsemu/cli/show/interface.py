@@ -9,6 +9,7 @@ from nsemu.cli.grammar import Arguments, Command, argument, choice, keyword
 from nsemu.cli.settings.checks import require
 from nsemu.cli.show import dhcp
 from nsemu.cli.show.layout import Layout, cut, dated, enabled, layout_of, lines
+from nsemu.cli.show.monitor import MONITOR_NODE
 from nsemu.cli.types import OUTGOING
 from nsemu.config.bridge import is_transparent
 from nsemu.config.errors import ConfigError
@@ -238,6 +239,7 @@ INTERFACE_NODE = keyword(
             choice(
                 Command(_one),
                 keyword("nhtb", "show next-hop tunnel binding table", Command(_next_hops)),
+                MONITOR_NODE,
                 dhcp.OF_INTERFACE,
             ),
         ),

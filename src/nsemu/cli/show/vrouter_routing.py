@@ -54,9 +54,9 @@ def _table(view: SourceTableView, width: int) -> Iterator[str]:
     yield f"  {'ID':>4}{'IP-Prefix':>19}{'Interface':>15}{'Gateway':>16}{'P':>4} Pref    Mtr     Vsys"
     yield "-" * width
     for route in view.routes:
+        interface = cut(route.short_interface or "n/a", 14).rstrip()
         yield (
-            f"{'*' if route.active else ' '}{route.id:>5}{route.prefix!s:>19}"
-            f"{cut(route.short_interface or 'n/a', 14).rstrip():>15}"
+            f"{'*' if route.active else ' '}{route.id:>5}{route.prefix!s:>19}{interface:>15}"
             f"{_gateway(route):>16}{route.protocol + ('P' if route.permanent else ''):>4}"
             f"{route.preference:>5}{route.metric:>7}{'Root':>9}"
         )
