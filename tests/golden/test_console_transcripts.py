@@ -23,7 +23,7 @@ def test_help_of_a_command_and_of_its_parts() -> None:
         shown(
             "set interface ethernet3 na?",
             "set interface e3 ip ?",
-            "set interface e3 m?",
+            "set interface e3 man?",
             "set interface e3 mtu ?",
             "unset interface e3 ip ?",
         )
@@ -36,13 +36,9 @@ ns208-> set interface e3 ip ?
 dhcp-client          get the address from a server
 manageable           the address can be used for management
 unnumbered           borrow the address of another interface
-ns208-> set interface e3 m?
+ns208-> set interface e3 man?
 manage               management services
 manage-ip            address for management only
-mip                  mapped IP address
-modem                modem
-monitor              watch the interface
-mtu                  largest packet
 ns208-> set interface e3 mtu ?
 <number>             octets
 ns208-> unset interface e3 ip ?

@@ -240,6 +240,8 @@ RESTORED = {
     "service timeout": ("set service ftp timeout 5", "unset service ftp timeout"),
     "service group": ("set group service g3", "unset group service g3"),
     "service group member": ("set group service svc add http", "unset group service svc remove http"),
+    "tftp retry": ("set ip tftp retry 7", "unset ip tftp retry"),
+    "tftp timeout": ("set ip tftp timeout 7", "unset ip tftp timeout"),
     "flow tcp-mss": ("unset flow tcp-mss", "set flow tcp-mss"),
     "flow all-tcp-mss": ("set flow all-tcp-mss 1300", "unset flow all-tcp-mss"),
     "flow no-tcp-seq-check": ("set flow no-tcp-seq-check", "unset flow no-tcp-seq-check"),
