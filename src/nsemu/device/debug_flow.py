@@ -168,10 +168,6 @@ def _flooded(_story: Story, step: steps.Flooded) -> Iterable[str]:
     return (f"  packet flooded to {', '.join(step.interfaces)}",)
 
 
-def _next_vrouter(subject: steps.Subject) -> str:
-    return str(getattr(subject[2], "next_vrouter", "")) if len(subject) > 2 else ""
-
-
 def _routed(story: Story, step: steps.RouteLookup) -> Iterable[str]:
     if step.route_id is None or step.interface == SELF:
         return ()
