@@ -226,14 +226,14 @@ class _KeptSetting:
         used = self._require(editor, arguments)
         if self.check is not None:
             self.check(editor, arguments)
-        return self._put(editor, arguments, KeptLine(tuple(arguments.items()), uses=used))
+        return self._put(editor, arguments, KeptLine(_stored(arguments), uses=used))
 
     def unset(self, editor: Editor, arguments: Arguments) -> str | None:
         """Forget the line; or keep its `unset`, when a device starts with it set."""
         self._require_owner(editor, arguments)
         key = self._key(arguments)
         if self.default is not None and not self.default.unset and not self.default.arguments:
-            return self._put(editor, arguments, KeptLine(tuple(arguments.items()), on=False))
+            return self._put(editor, arguments, KeptLine(_stored(arguments), on=False))
         if key in editor.kept:
             editor.kept.remove(key)
         elif self.identity and self.default is None:
@@ -278,6 +278,11 @@ class _KeptSetting:
             yield Row(dict(found.arguments), unset=not found.on)
         elif self.default is not None and self.name in LISTED and lists_defaults(config):
             yield self.default
+
+
+def _stored(arguments: Arguments) -> tuple[tuple[str, Any], ...]:
+    """The arguments in an order of their own: that of the words of a line says nothing."""
+    return tuple(sorted(arguments.items()))
 
 
 def _has_table(owner: Owner) -> bool:
