@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from nsemu.config.device import DeviceConfig, factory_configuration
 from nsemu.config.editor import Editor
 from nsemu.config.interface import Interface, InterfaceKind
-from nsemu.config.vrouter import RouteKey, StaticRoute, VirtualRouter
+from nsemu.config.vrouter import STATIC_PREFERENCE, RouteKey, StaticRoute, VirtualRouter
 from nsemu.config.zone import Zone, ZoneKind
 from nsemu.routing.compile import compile_tables, interface_vrouter
 from nsemu.routing.entry import EntryKey, RouteEntry, RouteProtocol
@@ -436,7 +436,8 @@ def expected(config: DeviceConfig, lost: set[str], destination: int, ids: Mappin
         bound = name == "null" or config.interfaces[name].zone != "Null"
         alive = name == "null" or name not in lost or route.permanent
         if destination in route.key.prefix and bound and alive:
-            rank = (-route.key.prefix.length, route.preference, route.metric, ids[route.key])
+            preference = STATIC_PREFERENCE if route.preference is None else route.preference
+            rank = (-route.key.prefix.length, preference, route.metric, ids[route.key])
             candidates.append((rank, route.key))
     return min(candidates, key=lambda pair: pair[0])[1] if candidates else None
 
