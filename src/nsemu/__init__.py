@@ -1,8 +1,6 @@
 """nsemu: an emulator of ScreenOS security devices on a virtual network.
 
-from nsemu import Lab
-lab = Lab.load("topologies/hub_spoke.yaml")
-print(lab["tokyo-pc"].ping("10.3.3.5", count=5).received)
+`from nsemu import Lab`, then `Lab.load("topologies/hub_spoke.yaml")["tokyo-pc"].ping("10.3.3.5", count=5).received`.
 """
 
 from __future__ import annotations
