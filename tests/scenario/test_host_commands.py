@@ -283,7 +283,7 @@ def test_smtp_greets_after_five_seconds_when_ident_is_dropped() -> None:
 
 def test_two_echo_services_do_not_play_for_ever() -> None:
     lab = TwoHosts(pc_services=("echo",))
-    service = lab.server.services[0]
+    service = next(service for service in lab.server.services if service.spec.kind.name == "echo")
     assert service.socket is not None
     service.socket.send(PC, 7, b"ball")
     lab.scheduler.run_for(SECOND, budget=100)
