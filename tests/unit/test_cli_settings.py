@@ -507,3 +507,24 @@ def test_the_console_says_which_settings_have_no_effect() -> None:
     for line, what in (("unset flow no-tcp-seq-check", "the check of TCP sequence numbers"),):
         assert session.type(line) == f"Note: {what} is kept in the configuration but not emulated.\n"
     assert session.type("set console timeout 3") == ""
+
+
+def test_forms_of_saved_configurations_are_read() -> None:
+    """What real devices write besides the book's forms: units in the plural, a mask of its own, the ID of a tunnel."""
+    session = Session()
+    session.accept(
+        "set interface ethernet1 ip 10.1.1.1 255.255.255.0",
+        "set interface ethernet3 ip 1.1.1.1/24",
+        "set interface tunnel.1 zone untrust",
+        "set interface tunnel.1 ip unnumbered interface ethernet3",
+        "set ike p1-proposal p preshare group2 esp 3des sha-1 hours 8",
+        "set ike p2-proposal q no-pfs esp 3des sha-1 minutes 30",
+        "set ike gateway g address 2.2.2.2 outgoing-interface ethernet3 preshare k proposal p",
+        "set vpn v gateway g proposal q",
+    )
+    assert "0x6 is not taken over" in session.type("set vpn v id 0x6 bind interface tunnel.1")
+    assert not session.console.refused
+    config = session.device.config
+    assert config.interfaces["ethernet1"].address == Prefix.parse("10.1.1.1/24")
+    assert (config.p1_proposals["p"].lifetime, config.p2_proposals["q"].lifetime) == (28800, 1800)
+    assert config.vpns["v"].bind_interface == "tunnel.1"

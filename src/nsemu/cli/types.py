@@ -147,3 +147,26 @@ OWN_P2_PROPOSAL = ReferenceType(exact, lambda scope: scope.config.p2_proposals)
 RECONNECT = ReconnectType()
 POLICY_ID = NumberType(1, 65535)
 PORT = NumberType(0, 65535)
+
+
+@dataclass(frozen=True, slots=True)
+class TunnelIdType(ArgumentType[int]):
+    """The ID of a tunnel: a decimal number, or a hexadecimal one after `0x` as `get sa` prints it."""
+
+    hint: str = "<number>"
+
+    def parse(self, word: Word, _scope: Scope) -> int:
+        """The number. Raises InvalidWordError."""
+        text = word.text.lower()
+        digits, base = (text[2:], 16) if text.startswith("0x") else (text, 10)
+        allowed = "0123456789abcdef"[:base]
+        if not digits or len(digits) > 10 or any(digit not in allowed for digit in digits):
+            raise InvalidWordError(f"invalid number {word.text} (a tunnel ID expected)")
+        return int(digits, base)
+
+    def show(self, value: int) -> str:
+        """`0x` and hexadecimal digits."""
+        return f"0x{value:x}"
+
+
+TUNNEL_ID = TunnelIdType()

@@ -88,15 +88,23 @@ def _vpn_rows(config: DeviceConfig, scope: Arguments) -> Iterator[Row]:
 # --- binding
 
 
-def _set_bind(editor: Editor, arguments: Arguments) -> None:
+def _id_note(arguments: Arguments) -> str | None:
+    """Saved configurations name the ID that the tunnel had on their device."""
+    if "tunnel_id" not in arguments:
+        return None
+    return f"Note: tunnel ID 0x{arguments['tunnel_id']:x} is not taken over; tunnels are numbered in order."
+
+
+def _set_bind(editor: Editor, arguments: Arguments) -> str | None:
     vpn = require(editor.vpns, arguments["vpn"], "vpn")
     if "interface" in arguments:
         _bind_interface(editor, vpn, arguments["interface"])
-        return
+        return _id_note(arguments)
     zone = require(editor.zones, arguments["zone"], "zone")
     if zone.kind is not ZoneKind.TUNNEL:
         raise ConfigError(f"vpn {vpn.name} cannot be bound to zone {zone.name} (a tunnel zone expected)")
     editor.vpns.put(vpn.name, replace(vpn, bind_interface=None, bind_zone=zone.name))
+    return _id_note(arguments)
 
 
 def _bind_interface(editor: Editor, vpn: Vpn, name: str) -> None:
@@ -197,6 +205,27 @@ _OPTIONS = any_order(
     ),
 )
 
+_BIND = keyword(
+    "bind",
+    "bind the tunnel",
+    choice(
+        keyword(
+            "interface",
+            "to a tunnel interface",
+            when_set(argument("interface", types.INTERFACE, "interface name")),
+            VPN_BIND,
+            binds=("what", "interface"),
+        ),
+        keyword(
+            "zone",
+            "to a tunnel zone",
+            when_set(argument("zone", types.ZONE, "zone name")),
+            VPN_BIND,
+            binds=("what", "zone"),
+        ),
+    ),
+)
+
 NODES = (
     keyword(
         "vpn",
@@ -219,25 +248,9 @@ NODES = (
                 ),
                 MANUAL_NODE,
                 *vpn_more.VPN_NODES,
-                keyword(
-                    "bind",
-                    "bind the tunnel",
-                    choice(
-                        keyword(
-                            "interface",
-                            "to a tunnel interface",
-                            when_set(argument("interface", types.INTERFACE, "interface name")),
-                            VPN_BIND,
-                            binds=("what", "interface"),
-                        ),
-                        keyword(
-                            "zone",
-                            "to a tunnel zone",
-                            when_set(argument("zone", types.ZONE, "zone name")),
-                            VPN_BIND,
-                            binds=("what", "zone"),
-                        ),
-                    ),
+                _BIND,
+                when_set(
+                    keyword("id", "the ID of the tunnel", argument("tunnel_id", types.TUNNEL_ID, "tunnel ID"), _BIND)
                 ),
                 keyword(
                     "proxy-id",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from nsemu.cli.context import Context
-from nsemu.cli.grammar import Arguments, ArgumentType, Command, InvalidWordError, Scope, Word, argument, choice, keyword
+from nsemu.cli.grammar import Arguments, Command, argument, choice, keyword
 from nsemu.cli.show.layout import lines, on_off
+from nsemu.cli.types import TUNNEL_ID
 from nsemu.config.algorithms import Encryption, Integrity, IpsecProtocol
 from nsemu.config.errors import NotFoundError
 from nsemu.device.views.ipsec import SaView, TunnelView, tunnel_view, tunnel_views
@@ -25,29 +25,6 @@ _CIPHERS = {
     Encryption.AES256: "a256",
 }
 _HASHES = {Integrity.NULL: "null", Integrity.MD5: "md5", Integrity.SHA1: "sha1", Integrity.SHA2_256: "sha2-256"}
-
-
-@dataclass(frozen=True, slots=True)
-class TunnelIdType(ArgumentType[int]):
-    """The ID of a tunnel: a decimal number, or a hexadecimal one after `0x` as `get sa` prints it."""
-
-    hint: str = "<number>"
-
-    def parse(self, word: Word, _scope: Scope) -> int:
-        """The number. Raises InvalidWordError."""
-        text = word.text.lower()
-        digits, base = (text[2:], 16) if text.startswith("0x") else (text, 10)
-        allowed = "0123456789abcdef"[:base]
-        if not digits or len(digits) > 10 or any(digit not in allowed for digit in digits):
-            raise InvalidWordError(f"invalid number {word.text} (a tunnel ID expected)")
-        return int(digits, base)
-
-    def show(self, value: int) -> str:
-        """`0x` and hexadecimal digits."""
-        return f"0x{value:x}"
-
-
-TUNNEL_ID = TunnelIdType()
 
 
 # --- tables
