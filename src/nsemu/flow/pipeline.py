@@ -17,7 +17,7 @@ from nsemu.flow.host_search import waits_for_host
 from nsemu.flow.icmp_errors import related_wing, send_unreachable, translate_error
 from nsemu.flow.install import install
 from nsemu.flow.local import deliver, send_reset
-from nsemu.flow.packet import IPSEC, TCP, UDP, Packet
+from nsemu.flow.packet import ESP, IPSEC, TCP, UDP, Packet
 from nsemu.flow.screening import (
     Outcome,
     examine,
@@ -131,6 +131,12 @@ def _completes_request(state: FlowState, packet: Packet, screen: ZoneScreen) -> 
 
 def lookup(state: FlowState, packet: Packet) -> None:
     """Session lookup (B150, B164)."""
+    if packet.protocol == ESP and packet.trace is None and packet.data[16:24] in state.database.esp:
+        # Destination and SPI are those of a living SA: the packet is ours, and nothing else can say otherwise.
+        inner = decapsulate(state, packet)
+        if inner is not None:
+            process(state, inner)
+        return
     ingress = packet.ingress
     table = state.index(ingress.vrouter).tables.get(packet.protocol)
     wing = table.get(packet.key) if table is not None else None
