@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from nsemu.lab.host.commands import run_host_command
 from nsemu.lab.host.probe import Probe, ProbeKind
 from nsemu.lab.host.services import dns
 from nsemu.lab.host.services.context import ServiceContext
@@ -175,6 +174,9 @@ class Host:
 
     def run(self, command: str) -> Progress:
         """Start a text command. Raises CommandRefused (a ValueError) when it is not understood."""
+        # Late: a lab is at its prompt sooner without the clients.
+        from nsemu.lab.host.commands import run_host_command
+
         return run_host_command(self, command)
 
     def ping(self, options: PingOptions, *, trace: PacketTrace | None = None) -> Pinger:
