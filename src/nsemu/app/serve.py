@@ -92,15 +92,11 @@ async def _until_told(hub: Hub) -> None:
     import asyncio
     import signal
 
-    ticking = asyncio.current_task()
-    assert ticking is not None
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, ticking.cancel)
+        loop.add_signal_handler(number, hub.end)
     try:
         await hub.keep_time(always=True)
-    except asyncio.CancelledError:
-        ticking.uncancel()
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)

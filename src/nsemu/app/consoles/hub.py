@@ -40,6 +40,7 @@ class Hub:
     sessions: set[Session] = field(default_factory=set)
     connections: set[asyncssh.SSHServerConnection] = field(default_factory=set)
     _stirred: asyncio.Event = field(default_factory=asyncio.Event)
+    _ended: bool = False
 
     def stir(self) -> None:
         """Something comes in: let virtual time catch up first, and look at the clock again afterwards."""
@@ -52,8 +53,8 @@ class Hub:
         return any(session.teletype.waiting for session in self.sessions)
 
     async def keep_time(self, *, always: bool) -> None:
-        """Let time pass: `always`, or only while somebody waits (when a terminal lets it pass otherwise)."""
-        while True:
+        """Let time pass until `end`: `always`, or only while somebody waits (a terminal lets it pass otherwise)."""
+        while not self._ended:
             self._stirred.clear()
             delay = self.pacer.run_due() if always or self.waiting else None
             if delay is not None and delay <= 0:
@@ -63,6 +64,11 @@ class Hub:
                 await asyncio.wait_for(self._stirred.wait(), delay)
             except TimeoutError:
                 continue
+
+    def end(self) -> None:
+        """Let `keep_time` return. Cancelling is no substitute: `wait_for` of Python 3.11 can swallow a cancellation."""
+        self._ended = True
+        self._stirred.set()
 
     async def close(self) -> None:
         """Hang up on everybody."""
