@@ -9,20 +9,13 @@ from typing import Final
 
 from nsemu.flow.packet import ICMP, TCP, UDP
 from nsemu.flow.session import FlowTuple
+from nsemu.wire.checksum import adjust_at
 
 _TRANSPORT_CHECKSUM: Final = {TCP: 16, UDP: 6, ICMP: 2}
 
 
 def _word_sum(value: int) -> int:
     return (value >> 16) + (value & 0xFFFF)
-
-
-def _adjust(out: bytearray, offset: int, delta: int) -> None:
-    total = ((out[offset] << 8 | out[offset + 1]) ^ 0xFFFF) + delta
-    total %= 0xFFFF
-    value = (total or 0xFFFF) ^ 0xFFFF
-    out[offset] = value >> 8
-    out[offset + 1] = value & 255
 
 
 class Rewrite:
@@ -44,7 +37,7 @@ class Rewrite:
     def apply(self, out: bytearray, header_length: int, protocol: int) -> None:
         """Rewrite the packet in `out`; it must carry the `before` tuple."""
         out[12:20] = self._addresses
-        _adjust(out, 10, self._header_delta)
+        adjust_at(out, 10, self._header_delta)
         position = _TRANSPORT_CHECKSUM.get(protocol)
         if position is None:
             return
@@ -56,8 +49,8 @@ class Rewrite:
         if protocol == UDP:
             if out[offset] == out[offset + 1] == 0:
                 return
-            _adjust(out, offset, self._transport_delta)
+            adjust_at(out, offset, self._transport_delta)
             if out[offset] == out[offset + 1] == 0:
                 out[offset] = out[offset + 1] = 0xFF
             return
-        _adjust(out, offset, self._transport_delta)
+        adjust_at(out, offset, self._transport_delta)

@@ -167,7 +167,6 @@ class Session:
         "limits",
         "link_destination",
         "link_source",
-        "log_id",
         "policy",
         "protocol",
         "reverse",
@@ -197,7 +196,6 @@ class Session:
         self.alg: SegmentEditor | None = None
         self.control: Session | None = None
         self.along = True
-        self.log_id = 0
         self.forward = Wing(self, forward=True)
         self.reverse = Wing(self, forward=False)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from nsemu.wire.checksum import adjust_at
+
 _END, _NOP, _MSS = 0, 1, 2
 
 
@@ -35,6 +37,4 @@ def _lower(out: bytearray, header_length: int, position: int, limit: int) -> Non
     # The option may stand at an odd offset, where its octets belong to two checksum words.
     shift = 8 if (position - header_length) & 1 else 0
     delta = (limit << shift) - (value << shift)
-    offset = header_length + 16
-    total = (((out[offset] << 8 | out[offset + 1]) ^ 0xFFFF) + delta) % 0xFFFF
-    out[offset : offset + 2] = ((total or 0xFFFF) ^ 0xFFFF).to_bytes(2, "big")
+    adjust_at(out, header_length + 16, delta)

@@ -17,6 +17,7 @@ from nsemu.flow.steps import TcpProxied
 from nsemu.screen.limits import Holdings
 from nsemu.screen.syn_proxy import Accepted
 from nsemu.sim.scheduler import SECOND, Timer
+from nsemu.wire.checksum import adjust_at
 from nsemu.wire.ipv4 import Ipv4Packet
 from nsemu.wire.tcp import TcpOptions, TcpSegment
 
@@ -36,9 +37,7 @@ def put_number(out: bytearray, segment: int, offset: int, value: int) -> None:
 
 
 def _adjust(out: bytearray, segment: int, delta: int) -> None:
-    at = segment + _CHECKSUM
-    total = (((out[at] << 8 | out[at + 1]) ^ 0xFFFF) + delta) % 0xFFFF
-    out[at : at + 2] = ((total or 0xFFFF) ^ 0xFFFF).to_bytes(2, "big")
+    adjust_at(out, segment + _CHECKSUM, delta)
 
 
 class SequenceShift:

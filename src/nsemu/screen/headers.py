@@ -10,6 +10,7 @@ from nsemu.screen.attack import Attack
 from nsemu.screen.facts import ACK, FIN, SYN, URG, Check, ScreenedPacket
 from nsemu.sim.scheduler import Instant
 from nsemu.wire import ipv4_options
+from nsemu.wire.checksum import adjust_at
 from nsemu.wire.errors import MalformedPacket
 
 LARGE_ICMP: Final = 1024
@@ -115,9 +116,7 @@ def without_urgent(data: bytes, header_length: int) -> bytes:
     removed = URG + (out[pointer] << 8 | out[pointer + 1])
     out[flags] &= ~URG & 0xFF
     out[pointer : pointer + 2] = b"\0\0"
-    at = header_length + 16
-    total = (((out[at] << 8 | out[at + 1]) ^ 0xFFFF) - removed) % 0xFFFF
-    out[at : at + 2] = ((total or 0xFFFF) ^ 0xFFFF).to_bytes(2, "big")
+    adjust_at(out, header_length + 16, -removed)
     return bytes(out)
 
 

@@ -33,3 +33,10 @@ def adjust(old_checksum: int, delta: int) -> int:
     total = ((old_checksum ^ 0xFFFF) + delta) % 0xFFFF
     # A header is never all zero, so its sum is 0xffff rather than 0: the field is 0 rather than 0xffff.
     return (total or 0xFFFF) ^ 0xFFFF
+
+
+def adjust_at(out: bytearray, offset: int, delta: int) -> None:
+    """`adjust` the checksum field that stands at `offset` of a packet under change."""
+    value = adjust(out[offset] << 8 | out[offset + 1], delta)
+    out[offset] = value >> 8
+    out[offset + 1] = value & 255
