@@ -565,7 +565,12 @@ def test_a_next_hop_that_does_not_answer() -> None:
 def test_dialects_follow_release_and_product() -> None:
     functions = {name: dialect_of(platform).functions for name, platform in PLATFORMS.items()}
     assert functions == {name: not platform.release.startswith("5.") for name, platform in PLATFORMS.items()}
-    assert [name for name, platform in PLATFORMS.items() if dialect_of(platform).hardware] == ["isg1000"]
+    assert [name for name, platform in PLATFORMS.items() if dialect_of(platform).hardware] == [
+        "isg1000",
+        "isg2000",
+        "ns5200",
+        "ns5400",
+    ]
 
 
 def test_every_kind_of_step_is_known() -> None:

@@ -487,7 +487,7 @@ def test_capacity_is_the_platform_s() -> None:
     lines = "\n".join(f"set vrouter name vr{number}" for number in range(10))
     config, errors = load(lines, small)
     assert len(config.vrouters) == small.platform.capacity.vrouters
-    assert errors[0] == "no more virtual routers (this platform holds 8)"
+    assert errors[0] == f"no more virtual routers (this platform holds {small.platform.capacity.vrouters})"
 
 
 def test_comments_and_empty_lines_are_skipped_and_lines_counted() -> None:

@@ -36,10 +36,10 @@ ISG: Final = Dialect(True, True, "[ Dest] ", "122", "outgoing wing prepared", (4
 
 
 def dialect_of(platform: Platform) -> Dialect:
-    """The dialect of a platform's release; an ISG hands its sessions to hardware."""
+    """The dialect of a platform's release; one with an ASIC hands its sessions to hardware."""
     if platform.release.startswith("5."):
         return RELEASE_5
-    return ISG if "ISG" in platform.product else RELEASE_6
+    return ISG if platform.asic else RELEASE_6
 
 
 class Story:

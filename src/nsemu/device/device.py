@@ -24,6 +24,7 @@ from nsemu.device.interfaces import InterfaceSet
 from nsemu.device.local_tcp import LocalTcp
 from nsemu.device.monitor import InterfaceMonitors
 from nsemu.device.names import names_in_use
+from nsemu.device.ramp import SessionRamp
 from nsemu.device.traffic_log import TrafficLog
 from nsemu.device.tunnels import TunnelPlan
 from nsemu.flow import bridge
@@ -97,6 +98,7 @@ class Device:
     def _boot(self, config: DeviceConfig) -> None:
         scheduler = self.scheduler
         self.booted_at: Instant = scheduler.now
+        self.ramp = SessionRamp()
         stream = self._entropy.stream(f"{self.name}/{self.resets}/ipsec")
         self.database = SaDatabase(stream)
         self.state = FlowState(self.name, scheduler, config, self.database, self)
@@ -320,6 +322,7 @@ class Device:
 
     def session_created(self, session: Session) -> None:
         """A session began: it will have to be aged."""
+        self.ramp.count(self.scheduler.now)
         if session.policy is not None and session.policy.policy.log_init:
             self.traffic_log.created(session, self.scheduler.now)
         if self._sweeper is None:

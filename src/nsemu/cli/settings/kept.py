@@ -47,9 +47,6 @@ Check = Callable[[Editor, Arguments], None]
 Of = tuple[str, str]
 """(kind of object, the argument that names it)."""
 
-MOST_LINES = 4096
-"""Kept lines of one setting."""
-
 
 LISTED = frozenset(
     (
@@ -246,13 +243,14 @@ class _KeptSetting:
             if key in editor.kept:
                 editor.kept.remove(key)
             return None
-        if self.identity and key not in editor.kept and self._count(editor) >= MOST_LINES:
-            raise CapacityError(f"no more lines of {self.name} (this platform holds {MOST_LINES})")
+        most = editor.platform.capacity.kept_lines
+        if self.identity and key not in editor.kept and self._count(editor, most) >= most:
+            raise CapacityError(f"no more lines of {self.name} (this platform holds {most})")
         editor.kept.put(key, line)
         return self._note
 
-    def _count(self, editor: Editor) -> int:
-        if len(editor.kept) < MOST_LINES:
+    def _count(self, editor: Editor, most: int) -> int:
+        if len(editor.kept) < most:
             return 0
         return sum(key.setting == self.name for key in editor.kept)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from nsemu.cli.grammar import Arguments, Row, Setting
-from nsemu.cli.settings.checks import refuse_if_used, require, vrouter_of
+from nsemu.cli.settings.checks import check_capacity, refuse_if_used, require, vrouter_of
 from nsemu.cli.settings.interface import find
 from nsemu.config.device import DeviceConfig
 from nsemu.config.editor import Editor
@@ -112,6 +112,7 @@ def _set_dip(editor: Editor, arguments: Arguments) -> None:
         raise ConfigError(f"invalid range from {format_ipv4(pool.shift_from)} (it does not fit)")
     _check_free(editor, interface, (pool.low, pool.high), "dip", lambda _record: False)
     _check_destinations(editor, pool)
+    check_capacity(editor.dips, editor.platform.capacity.dips, "DIP pools")
     editor.dips.put(pool.id, pool)
 
 
@@ -205,6 +206,7 @@ def _set_mip(editor: Editor, arguments: Arguments) -> None:
     if not inside and interface.zone != _ANY_SUBNET_ZONE:
         _check_network(network, span, "mip", f"interface {interface.name}")
     _check_free(editor, interface, span, "mip", lambda _record: False)
+    check_capacity(editor.mips, editor.platform.capacity.mips, "MIPs")
     editor.mips.put(key, mip)
 
 
@@ -265,6 +267,7 @@ def _set_vip(editor: Editor, arguments: Arguments) -> None:
         _check_free(editor, interface, (address, address), "vip", lambda record: _same_vip(record, vip))
     if key in editor.vips:
         raise DuplicateError(f"port {vip.port} of vip {_vip_words(vip)} already leads to a server")
+    check_capacity(editor.vips, editor.platform.capacity.vips, "VIP services")
     editor.vips.put(key, vip)
 
 

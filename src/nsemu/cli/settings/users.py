@@ -15,7 +15,6 @@ from nsemu.config.kept import owner_exists
 from nsemu.config.references import users_of_user, users_of_user_group
 from nsemu.config.users import LOCAL, IkeIdKind, RemoteSettings, User, UserGroup, UserIkeId, UserType
 
-MOST_USERS = 1500
 MOST_GROUPS = 256
 LARGEST_ID = 65535
 
@@ -32,7 +31,7 @@ def _find(editor: Editor, arguments: Arguments) -> User:
     name = arguments["user"]
     if name in editor.users:
         return editor.users[name]
-    check_capacity(editor.users, MOST_USERS, "users")
+    check_capacity(editor.users, editor.platform.capacity.users, "users")
     user = User(name, _free([record.uid for record in editor.users.values()], "user"))
     editor.users.put(name, user)
     return user

@@ -12,9 +12,6 @@ from nsemu.device.views.interfaces import interface_views
 from nsemu.device.views.system import ClockView, SystemView, clock_view, system_view
 from nsemu.wire.address import format_ipv4, format_mac_dotted
 
-_MEMORY_MEGABYTES = {"ssg5": 256, "ssg140": 512, "ssg550": 1024, "isg1000": 2048, "ns5gt": 64}
-"""What the models have; 128 where nothing is said."""
-
 _MANAGER_RULE = f"{'-' * 40} {'-' * 40} {'-' * 20}"
 
 
@@ -30,7 +27,6 @@ def _system(context: Context, _arguments: Arguments) -> str:
 
 def _identity(view: SystemView) -> Iterator[str]:
     platform = view.platform
-    memory = _MEMORY_MEGABYTES.get(platform.name, 128)
     yield f"Product Name: {platform.product}"
     yield f"Serial Number: {view.serial}, Control Number: 00000000"
     vlan1 = format_ipv4(view.vlan1_address)
@@ -38,7 +34,7 @@ def _identity(view: SystemView) -> Iterator[str]:
     yield f"Software Version: {platform.release}, Type: Firewall+VPN"
     yield f"Base Mac: {format_mac_dotted(view.base_mac)}"
     yield f"File Name: {view.image}, Checksum: {view.checksum:08x}"
-    yield f", Total Memory: {memory}MB"
+    yield f", Total Memory: {platform.memory}MB"
 
 
 def _dates(clock: ClockView) -> Iterator[str]:
