@@ -289,6 +289,11 @@ RESTORED = {
         "000102030405060708090a0b0c0d0e0f auth md5 password secret",
         "unset vpn m",
     ),
+    "vpn-group": ("set vpn-group id 7", "unset vpn-group id 7"),
+    "vpn-group vpn": (
+        "set vpn-group id 7\nset vpn-group id 7 vpn vpn2 weight 3",
+        "unset vpn-group id 7 vpn vpn2\nunset vpn-group id 7",
+    ),
     "vpn bind": ("set vpn vpn2 bind zone tunnels", "unset vpn vpn2 bind zone"),
     "vpn proxy-id": (
         "set vpn vpn2 proxy-id local-ip 10.1.1.0/24 remote-ip 10.2.2.0/24 http",
@@ -372,7 +377,7 @@ ONE_WAY = {
     "user-group id",
     "pki authority cert-status",  # removes several settings
     *(f"{kind} with all its lines" for kind in ("auth-server", "ippool", "l2tp", "pppoe", "scheduler")),
-    *(f"{kind} with all its lines" for kind in ("snmp community", "vpn-group")),
+    *(f"{kind} with all its lines" for kind in ("snmp community",)),
 }
 
 

@@ -39,7 +39,7 @@ set vrouter trust-vr protocol ospf
 set vrouter trust-vr protocol rip
 """
 OBJECTS = {"l2tp": "unset l2tp tun2", "snmp community": "unset snmp community public"}
-OBJECTS |= {"vpn-group id": "unset vpn-group id 3", "pppoe name": "unset pppoe name isp2"}
+OBJECTS |= {"pppoe name": "unset pppoe name isp2"}
 """Settings that are taken back with their object."""
 
 
@@ -217,7 +217,7 @@ def test_an_object_takes_its_lines_with_it(made: str, gone: str) -> None:
             "unset scheduler s",
             "scheduler s is in use by policy 8",
         ),
-        ("set vpn-group id 3 vpn vpn1", "unset vpn vpn1", 'vpn vpn1 is in use by vpn-group "3" (vpn-group vpn vpn1)'),
+        ("set vpn-group id 3 vpn vpn1", "unset vpn vpn1", "vpn vpn1 is in use by vpn-group 3"),
         (
             "set vpn-group id 3 vpn vpn1\nset policy id 8 from trust to untrust any any any tunnel vpn-group 3",
             "unset vpn-group id 3",
@@ -262,7 +262,7 @@ def test_what_is_used_stays(uses: str, line: str, why: str) -> None:
         ("set auth-server second id 1", "auth-server ID 1 is taken by auth-server auth1"),
         ("unset auth-server nobody", "auth-server nobody does not exist"),
         ("unset snmp community nothing", "snmp community nothing does not exist"),
-        ("unset vpn-group id 1 vpn vpn1", "vpn-group vpn vpn1 does not exist"),
+        ("unset vpn-group id 1 vpn vpn1", "vpn-group 1 does not exist"),
         ("set vpnmonitor interval 0", "value 0 out of range (<1-3600> expected)"),
         ("set pki authority x cert-path full", "invalid name x (CA ID or default expected)"),
         ("set snmp community a b", "unknown keyword b"),

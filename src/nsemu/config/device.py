@@ -21,7 +21,7 @@ from nsemu.config.predefined_services import PREDEFINED_SERVICE_GROUPS, PREDEFIN
 from nsemu.config.service import Service, ServiceGroup
 from nsemu.config.system import AdminUser, FlowSettings, SystemSettings
 from nsemu.config.users import User, UserGroup
-from nsemu.config.vpn import Vpn
+from nsemu.config.vpn import Vpn, VpnGroup
 from nsemu.config.vrouter import PREDEFINED_VROUTERS, RouteKey, StaticRoute, VirtualRouter
 from nsemu.config.zone import PREDEFINED_ZONES, Zone
 
@@ -57,6 +57,7 @@ class DeviceConfig:
     p2_proposals: Mapping[str, Phase2Proposal] = field(default_factory=dict)
     gateways: Mapping[str, IkeGateway] = field(default_factory=dict)
     vpns: Mapping[str, Vpn] = field(default_factory=dict)
+    vpn_groups: Mapping[int, VpnGroup] = field(default_factory=dict)
     users: Mapping[str, User] = field(default_factory=dict)
     user_groups: Mapping[str, UserGroup] = field(default_factory=dict)
     kept: Kept = field(default_factory=dict)

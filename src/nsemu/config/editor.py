@@ -22,7 +22,7 @@ from nsemu.config.policy import Policy, ZonePair
 from nsemu.config.service import Service, ServiceGroup
 from nsemu.config.system import AdminUser, FlowSettings, SystemSettings
 from nsemu.config.users import User, UserGroup
-from nsemu.config.vpn import Vpn
+from nsemu.config.vpn import Vpn, VpnGroup
 from nsemu.config.vrouter import RouteKey, StaticRoute, VirtualRouter
 from nsemu.config.zone import Zone
 
@@ -117,6 +117,7 @@ class Editor:
         self.p2_proposals: Table[str, Phase2Proposal] = Table(base.p2_proposals, journal)
         self.gateways: Table[str, IkeGateway] = Table(base.gateways, journal)
         self.vpns: Table[str, Vpn] = Table(base.vpns, journal)
+        self.vpn_groups: Table[int, VpnGroup] = Table(base.vpn_groups, journal)
         self.users: Table[str, User] = Table(base.users, journal)
         self.user_groups: Table[str, UserGroup] = Table(base.user_groups, journal)
         self.kept: Table[KeptKey, KeptLine] = Table(base.kept, journal)
@@ -206,6 +207,7 @@ class Editor:
             p2_proposals=self.p2_proposals.data,
             gateways=self.gateways.data,
             vpns=self.vpns.data,
+            vpn_groups=self.vpn_groups.data,
             users=self.users.data,
             user_groups=self.user_groups.data,
             kept=self.kept.data,

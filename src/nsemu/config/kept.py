@@ -23,6 +23,7 @@ TABLES: Final[Mapping[str, str]] = {
     "virtual router": "vrouters",
     "gateway": "gateways",
     "vpn": "vpns",
+    "vpn-group": "vpn_groups",
     "policy": "policies",
     "service": "services",
     "user": "users",

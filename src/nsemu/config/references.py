@@ -23,7 +23,7 @@ from nsemu.config.predefined import PREDEFINED_PHASE1, PREDEFINED_PHASE2
 from nsemu.config.predefined_services import PREDEFINED_SERVICE_GROUPS, PREDEFINED_SERVICES
 from nsemu.config.service import Service, ServiceGroup
 from nsemu.config.users import User, UserGroup
-from nsemu.config.vpn import Vpn
+from nsemu.config.vpn import Vpn, VpnGroup
 from nsemu.config.vrouter import RouteKey, StaticRoute, VirtualRouter
 from nsemu.config.zone import Zone
 from nsemu.wire.address import format_ipv4
@@ -74,6 +74,8 @@ class Tables(Protocol):
     def gateways(self) -> Mapping[str, IkeGateway]: ...  # noqa: D102
     @property
     def vpns(self) -> Mapping[str, Vpn]: ...  # noqa: D102
+    @property
+    def vpn_groups(self) -> Mapping[int, VpnGroup]: ...  # noqa: D102
 
 
 def _by_lower(*tables: Mapping[str, object]) -> dict[str, str]:
@@ -259,11 +261,7 @@ def users_of_kept(tables: Tables, owner: Owner) -> list[str]:
     kind, name = owner
     word = (_POLICY_WORDS.get(kind, ""), name)
     users = _policies(
-        policy
-        for policy in tables.policies.values()
-        if word in policy.kept
-        or (kind == "l2tp" and policy.l2tp == name)
-        or (kind == "vpn-group" and policy.vpn_group == name)
+        policy for policy in tables.policies.values() if word in policy.kept or (kind == "l2tp" and policy.l2tp == name)
     )
     if kind == "ippool":
         users += [_quoted("user", user.name) for user in tables.users.values() if user.remote.pool == name]
@@ -280,12 +278,18 @@ def users_of_vpn(tables: Tables, name: str) -> list[str]:
     """Policies that tunnel into a VPN, next hops bound to it. What it is bound to is part of the VPN, no user of it."""
     users = policies_of_vpn(tables, name)
     users += [_plain("nhtb", format_ipv4(key[1])) for key, vpn in tables.nhtb.items() if vpn == name]
+    users += [_plain("vpn-group", group.id) for group in tables.vpn_groups.values() if name in group.members]
     return users + kept_users(tables.kept, ("vpn", name))
 
 
 def policies_of_vpn(tables: Tables, name: str) -> list[str]:
     """Policies that tunnel into a VPN: with any, it cannot be bound to an interface."""
     return _policies(policy for policy in tables.policies.values() if policy.vpn == name)
+
+
+def policies_of_vpn_group(tables: Tables, number: int) -> list[str]:
+    """Policies that tunnel into a group of redundant VPNs."""
+    return _policies(policy for policy in tables.policies.values() if policy.vpn_group == number)
 
 
 def users_of_user(tables: Tables, name: str) -> list[str]:

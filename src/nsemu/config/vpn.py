@@ -66,3 +66,20 @@ class Vpn:
     df_bit: str = "clear"
     manual: ManualKeys | None = None
     transport: bool = False
+
+
+MOST_MEMBERS = 4
+"""VPNs of one group (B347)."""
+
+
+@dataclass(frozen=True, slots=True)
+class VpnGroup:
+    """`set vpn-group …`: redundant VPNs, each with its weight. The highest carries the traffic (B347)."""
+
+    id: int
+    weights: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """The names of the VPNs, the one of the highest weight first."""
+        return tuple(name for name, _weight in sorted(self.weights, key=lambda member: -member[1]))

@@ -15,6 +15,7 @@ from nsemu.device.tunnels import (
     nat_variants,
     plan_tunnels,
     tunnel_parameters,
+    vpns_of_policy,
 )
 from nsemu.flow.nhtb import bound_tunnel
 from nsemu.flow.screening import configure as configure_screening
@@ -183,17 +184,29 @@ class Compiler:
         state = self._state
         paths: dict[int, TunnelPath] = {}
         bound: dict[str, list[int]] = {}
-        state.policy_paths = {}
         for identifier, plan in sorted(self.plans.items()):
             path = self._path(identifier, plan)
             paths[identifier] = path
             if path.bound is not None:
                 bound.setdefault(path.bound.name, []).append(identifier)
-            for policy_id in plan.policies:
-                state.policy_paths[policy_id] = path
         state.paths = paths
+        self._policy_paths()
         for interface in state.interfaces.values():
             interface.tunnel_ids = tuple(bound.get(interface.name, ()))
+
+    def _policy_paths(self) -> None:
+        """The tunnels of each policy, in the order in which a group prefers them (B347)."""
+        state = self._state
+        of_policy: dict[int, list[TunnelPath]] = {}
+        for identifier, plan in sorted(self.plans.items()):
+            for policy_id in plan.policies:
+                of_policy.setdefault(policy_id, []).append(state.paths[identifier])
+        state.policy_paths, state.redundant = {}, {}
+        for policy_id, found in of_policy.items():
+            names = vpns_of_policy(state.config, state.config.policies[policy_id])
+            state.policy_paths[policy_id] = tuple(sorted(found, key=lambda path: names.index(path.vpn)))
+            if len(names) > 1:
+                state.redundant |= {path.identifier: state.policy_paths[policy_id] for path in found}
 
     def _path(self, identifier: int, plan: TunnelPlan) -> TunnelPath:
         state = self._state

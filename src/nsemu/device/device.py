@@ -275,6 +275,11 @@ class Device:
             self.ike.engine.acquire(path.identifier, self.scheduler.now)
             self.ike.pump()
 
+    def prepare(self, path: TunnelPath) -> None:
+        """Have a redundant tunnel ready (B349)."""
+        if path.negotiable and not self.ike.engine.is_recovering(path.identifier):
+            self.acquire(path)
+
     def bad_spi(self, packet: Packet, spi: int, sequence: int) -> None:
         """An ESP packet with an unknown SPI (Vol. 5, "Packet Flow", Paris 2; B158, B159)."""
         tunnels = self.database.tunnels_of(packet.source)

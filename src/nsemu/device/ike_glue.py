@@ -165,9 +165,17 @@ class IkeGlue:
         tunnel = self._state.database.tunnels.get(event.tunnel_id)
         if tunnel is None:
             return
+        stood = tunnel.outbound is not None
         outbound = self._parameters(event, event.outbound, tunnel)
         tunnel.port = event.remote.port
         self._state.database.install_outbound(tunnel, outbound, self._scheduler.now, current=event.current)
+        self._switch(tunnel, stood)
+
+    def _switch(self, tunnel: Tunnel, stood: bool) -> None:
+        """A tunnel came or went. Where others can stand in for it, sessions choose again (B347, B360)."""
+        others = self._state.redundant.get(tunnel.identifier, ())
+        if stood is not (tunnel.outbound is not None) and any(path.tunnel.outbound is not None for path in others):
+            self._state.generation += 1
 
     def _install_inbound(self, event: Phase2InboundReady | Phase2Completed) -> None:
         """Make the inbound SA, unless it came early: a responder has it before the initiator's last message."""
@@ -207,10 +215,12 @@ class IkeGlue:
         tunnel = self._state.database.tunnels.get(event.tunnel_id)
         if tunnel is None:
             return
+        stood = tunnel.outbound is not None
         for inbound in [sa for sa in tunnel.inbound_sas if sa.spi == event.inbound_spi]:
             self._state.database.remove(inbound)
         for outbound in [sa for sa in tunnel.outbound_sas if sa.spi == event.outbound_spi]:
             self._state.database.remove(outbound)
+        self._switch(tunnel, stood)
 
     def _shorten(self, event: LifetimeShortened) -> None:
         tunnel = self._state.database.tunnels.get(event.tunnel_id)

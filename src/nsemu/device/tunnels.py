@@ -71,8 +71,8 @@ def plan_tunnels(config: DeviceConfig, addresses: dict[str, int], lookup: Lookup
     by_vpn: dict[str, list[Policy]] = {}
     for policy in config.policies.values():
         # L2TP inside a VPN is not built yet: such a policy has no tunnel, so that nothing leaves without it.
-        if policy.action is PolicyAction.TUNNEL and policy.vpn is not None and policy.l2tp is None:
-            by_vpn.setdefault(policy.vpn, []).append(policy)
+        for name in vpns_of_policy(config, policy) if policy.l2tp is None else ():
+            by_vpn.setdefault(name, []).append(policy)
     plans: list[TunnelPlan] = []
     for vpn in config.vpns.values():
         if vpn.manual is not None:
@@ -92,6 +92,16 @@ def plan_tunnels(config: DeviceConfig, addresses: dict[str, int], lookup: Lookup
     return plans
 
 
+def vpns_of_policy(config: DeviceConfig, policy: Policy) -> tuple[str, ...]:
+    """The VPNs that a policy tunnels into: one, or those of its group, the preferred one first."""
+    if policy.action is not PolicyAction.TUNNEL:
+        return ()
+    group = config.vpn_groups.get(policy.vpn_group) if policy.vpn_group is not None else None
+    if group is not None:
+        return group.members
+    return (policy.vpn,) if policy.vpn is not None else ()
+
+
 def _plans_of(
     config: DeviceConfig,
     vpn: Vpn,
@@ -109,7 +119,7 @@ def _plans_of(
     grouped: dict[Selector, list[tuple[Policy, bool]]] = {}
     for policy in policies:
         outbound = policy.to_zone == carrier
-        selector = configured or derived_selector(config, policy, outbound)
+        selector = configured or derived_selector(config, vpn, policy, outbound)
         grouped.setdefault(selector, []).append((policy, outbound))
     for selector, users in grouped.items():
         outward = next((policy.id for policy, outbound in users if outbound), NO_POLICY)
@@ -191,25 +201,24 @@ def configured_selector(config: DeviceConfig, proxy_id: ProxyId) -> Selector:
     return Selector(proxy_id.local.network, proxy_id.remote.network, protocol, port)
 
 
-def derived_selector(config: DeviceConfig, policy: Policy, outbound: bool) -> Selector:
+def derived_selector(config: DeviceConfig, vpn: Vpn, policy: Policy, outbound: bool) -> Selector:
     """The selector that a policy yields (B171): its addresses and service; several cells or a group mean any (B176)."""
     source = _address_selector(config, policy.from_zone, policy.sources, policy.source_negate)
     if outbound and policy.source_nat:
-        source = _translated_selector(config, policy)  # B175: what enters the tunnel has these sources
+        source = _translated_selector(config, vpn, policy)  # B175: what enters the tunnel has these sources
     destination = _address_selector(config, policy.to_zone, policy.destinations, policy.destination_negate)
     local, remote = (source, destination) if outbound else (destination, source)
     protocol, port = _service_selector(config, policy.services)
     return Selector(local, remote, protocol, port)
 
 
-def _translated_selector(config: DeviceConfig, policy: Policy) -> Prefix:
+def _translated_selector(config: DeviceConfig, vpn: Vpn, policy: Policy) -> Prefix:
     """The smallest network around the translated sources of a policy (E025: the book's /25 is too small for one)."""
     pool = config.dips.get(policy.dip_id) if policy.dip_id is not None else None
     if pool is not None:
         return Prefix(pool.low, 32 - (pool.low ^ pool.high).bit_length()).network
-    vpn = config.vpns.get(policy.vpn or "")
-    gateway = config.gateways.get(vpn.gateway) if vpn is not None else None
-    zone = vpn.bind_zone if vpn is not None else None
+    gateway = config.gateways.get(vpn.gateway)
+    zone = vpn.bind_zone
     numbered = [item.address for item in config.interfaces.values() if zone and item.zone == zone and item.address]
     outgoing = config.interfaces.get(gateway.outgoing_interface) if gateway is not None else None
     own = numbered[0] if numbered else outgoing.address if outgoing is not None else None

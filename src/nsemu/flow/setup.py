@@ -23,6 +23,7 @@ class FlowSetup:
     `new_source` and `new_destination` are (address, port) after translation; `lease` holds the source that was given.
     `multipath` names the equal-cost paths among which the flow took its turn.
     `vrouter` is where the destination is looked up: that of the ingress interface, or of the mapped host.
+    `standby` are redundant tunnels that should be there beside `path`, and are not.
     `detail` and `subject` explain a drop. `icmp` is (type, code) of an ICMP message that is no echo. `flood` are the
     ports to try while nobody knows behind which `link_destination` is.
     """
@@ -50,6 +51,7 @@ class FlowSetup:
         "route_id",
         "source",
         "source_port",
+        "standby",
         "subject",
         "tcp_flags",
         "to_zone",
@@ -78,6 +80,7 @@ class FlowSetup:
         self.multipath: tuple[str, Prefix] | None = None
         self.decision: Decision | None = None
         self.path: TunnelPath | None = None
+        self.standby: tuple[TunnelPath, ...] = ()
         self.new_source: Address | None = None
         self.new_destination: Address | None = None
         self.lease: Lease | None = None

@@ -62,6 +62,9 @@ class Upcalls(Protocol):
     def acquire(self, path: TunnelPath) -> None:
         """Traffic wants an SA: trigger IKE (B061)."""
 
+    def prepare(self, path: TunnelPath) -> None:
+        """A redundant tunnel should have an SA as well, unless its peer is down and tried now and then (B349, B359)."""
+
     def bad_spi(self, packet: Packet, spi: int, sequence: int) -> None:
         """A packet with an unknown SPI came in (B158, B159)."""
 
@@ -108,7 +111,8 @@ class FlowState:
         self.indexes: dict[str, SessionIndex] = {}
         self.local_addresses: dict[int, RunInterface] = {}
         self.paths: dict[int, TunnelPath] = {}
-        self.policy_paths: dict[int, TunnelPath] = {}
+        self.policy_paths: dict[int, tuple[TunnelPath, ...]] = {}
+        self.redundant: dict[int, tuple[TunnelPath, ...]] = {}
         self.sessions = SessionTable(config.platform.capacity.sessions, self._session_closed)
         self.screening = Screening()
         self.ports = PortTranslator()

@@ -250,6 +250,10 @@ class IkeEngine:
         if tunnel.current is None:
             phase2.negotiate(self._context, tunnel)
 
+    def is_recovering(self, tunnel_id: int) -> bool:
+        """Whether the peer of a tunnel was found dead and is tried at its reconnect interval (B359)."""
+        return self._context.tunnels[tunnel_id].gateway.liveness.recovery is not None
+
     def rekey(self, tunnel_id: int, now: Instant) -> None:
         """Replace the SA of a tunnel ahead of its time, as when its kilobytes run short; the old one lives on a while.
 

@@ -7,7 +7,7 @@ The format of ScreenOS heartbeats is not public: ours is a notification of a pri
 
 from __future__ import annotations
 
-from nsemu.ike import pairs, phase1
+from nsemu.ike import pairs, phase1, phase2
 from nsemu.ike.context import IkeContext
 from nsemu.ike.events import HeartbeatsDisabled, PeerDead, Removal, Watch
 from nsemu.ike.exchange import Phase1Sa
@@ -31,7 +31,8 @@ def start(context: IkeContext, sa: Phase1Sa) -> None:
     hello = parameters.heartbeat.hello
     if hello and sa.peer_heartbeat:
         watch.beating = True
-        watch.hello = context.after(hello * SECOND, _beat, context, gateway)
+        # The first one soon, so that the peer knows that we send them before anything can happen to us.
+        watch.hello = context.after(SECOND, _beat, context, gateway)
         watch.check = context.after(hello * parameters.heartbeat.threshold * SECOND, _check, context, gateway)
     elif hello:
         _disable(context, gateway)
@@ -164,6 +165,6 @@ def _recover(context: IkeContext, gateway: Gateway) -> None:
     gateway.liveness.recovery = None
     if context.gateways.get(gateway.parameters.name) is not gateway or gateway.phase1s:
         return
-    if gateway.negotiating is None:
-        phase1.initiate(context, gateway)
+    for tunnel in gateway.tunnels:
+        phase2.negotiate(context, tunnel)
     _plan_recovery(context, gateway)

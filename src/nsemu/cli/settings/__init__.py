@@ -39,6 +39,7 @@ from nsemu.cli.settings import (
     users,
     users_words,
     vpn,
+    vpn_group,
     vpn_manual,
     vpn_more,
     vrouter,
@@ -73,6 +74,7 @@ SETTINGS: tuple[Node, ...] = (
     *ike_more.XAUTH_NODES,
     *vpn.NODES,
     *vpn_more.NODES,
+    *vpn_group.NODES,
     *policy_words.NODES,
 )
 TREE = Choice(SETTINGS)
@@ -163,7 +165,8 @@ LAYOUT: tuple[Item, ...] = (
     Each(vpn.vpn_scopes, (vpn.VPN, vpn_manual.VPN_MANUAL)),
     Each(vpn.vpn_scopes, (vpn.VPN_BIND, vpn.VPN_PROXY_ID, vpn.VPN_DF_BIT, *vpn_more.OF_VPN.items)),
     *vpn_more.MONITOR.items,
-    *vpn_more.GROUP.items,
+    vpn_group.VPN_GROUP,
+    vpn_group.VPN_GROUP_MEMBER,
     *l2tp.DEFAULT.items,
     *l2tp.TUNNEL.items,
     nat.NHTB,

@@ -9,6 +9,7 @@ from typing import Any
 from nsemu.cli.grammar import Arguments, Row, Setting
 from nsemu.cli.settings.checks import check_capacity, not_emulated, refuse_if_used, require
 from nsemu.cli.settings.transparent import check_policy_based
+from nsemu.cli.settings.vpn_group import check_groups
 from nsemu.config.algorithms import AuthenticationMethod, ExchangeMode
 from nsemu.config.bridge import DEFAULT_OUTGOING_ZONE, is_transparent
 from nsemu.config.device import DeviceConfig
@@ -61,6 +62,7 @@ def _set_gateway(editor: Editor, arguments: Arguments) -> str | None:
     _check_identities(editor, gateway)
     _check_common_proposals(editor, gateway)
     editor.gateways.put(name, gateway)
+    check_groups(editor)
     return _note(editor, gateway)
 
 

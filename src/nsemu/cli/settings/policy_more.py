@@ -56,7 +56,7 @@ _LABELS = {
     "tunnel_id": "policy tunnel vpn id",
 }
 """The argument of each kept word, and what the console calls it."""
-NOTES = tuple(dict.fromkeys([*_LABELS.values(), "policy tunnel l2tp", "policy tunnel vpn-group"]))
+NOTES = tuple(dict.fromkeys([*_LABELS.values(), "policy tunnel l2tp"]))
 _OBJECTS = {"schedule": "scheduler", "auth_server": "auth-server", "auth_user": "user", "auth_group": "user group"}
 
 TUNNELS: tuple[Node, ...] = (
@@ -144,7 +144,7 @@ def check(editor: Editor, policy: Policy) -> None:
             raise NotFoundError(f"{kind} {value} does not exist")
     if policy.l2tp is not None and not owner_exists(editor, ("l2tp", policy.l2tp)):
         raise NotFoundError(f"l2tp {policy.l2tp} does not exist")
-    if policy.vpn_group is not None and not owner_exists(editor, ("vpn-group", policy.vpn_group)):
+    if policy.vpn_group is not None and policy.vpn_group not in editor.vpn_groups:
         raise NotFoundError(f"vpn-group {policy.vpn_group} does not exist")
     words = dict(policy.kept)
     if "auth_user" in words and "auth_server" not in words:
@@ -157,7 +157,6 @@ def notes(policy: Policy) -> list[str]:
     """What the console says of the words of a policy that have no effect."""
     missing = [_LABELS[name] for name, _value in policy.kept]
     missing += ["policy tunnel l2tp"] if policy.l2tp is not None else []
-    missing += ["policy tunnel vpn-group"] if policy.vpn_group is not None else []
     return [not_emulated(what) for what in dict.fromkeys(missing)]
 
 

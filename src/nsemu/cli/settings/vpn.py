@@ -24,6 +24,7 @@ from nsemu.cli.settings import vpn_more
 from nsemu.cli.settings.checks import check_capacity, refuse_if_used, require
 from nsemu.cli.settings.ike_gateway_words import security
 from nsemu.cli.settings.transparent import check_policy_based
+from nsemu.cli.settings.vpn_group import check_groups
 from nsemu.cli.settings.vpn_manual import MANUAL_NODE
 from nsemu.config.device import DeviceConfig
 from nsemu.config.editor import Editor
@@ -61,6 +62,7 @@ def _set_vpn(editor: Editor, arguments: Arguments) -> None:
             transport=arguments.get("transport", False),
         ),
     )
+    check_groups(editor)
 
 
 def _unset_vpn(editor: Editor, arguments: Arguments) -> None:
@@ -115,6 +117,7 @@ def _bind_interface(editor: Editor, vpn: Vpn, name: str) -> None:
     # A VPN is either route-based or policy-based (Vol. 5, "Route-Based and Policy-Based Tunnels").
     refuse_if_used(f"vpn {vpn.name}", policies_of_vpn(editor, vpn.name))
     editor.vpns.put(vpn.name, replace(vpn, bind_interface=name, bind_zone=None))
+    check_groups(editor)
 
 
 def _outgoing_of(editor: Editor, vpn: Vpn) -> str:

@@ -27,6 +27,7 @@ from nsemu.cli.grammar import (
 )
 from nsemu.cli.settings.checks import check_capacity, require
 from nsemu.cli.settings.transparent import check_policy_based
+from nsemu.cli.settings.vpn_group import check_groups
 from nsemu.config.algorithms import Encryption, Integrity, IpsecProtocol
 from nsemu.config.bridge import DEFAULT_OUTGOING_ZONE, is_layer2, is_transparent, zone_of_outgoing
 from nsemu.config.device import DeviceConfig
@@ -98,6 +99,7 @@ def _set_manual(editor: Editor, arguments: Arguments) -> None:
         check_policy_based(editor, name, keys.outgoing_interface)
     changed = replace(old, gateway="", security_level=None, proposals=(), replay=False, idle_time=0, proxy_id=None)
     editor.vpns.put(name, replace(changed, manual=keys))
+    check_groups(editor)
 
 
 def _keys(editor: Editor, arguments: Arguments) -> ManualKeys:

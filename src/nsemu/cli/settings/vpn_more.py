@@ -1,4 +1,4 @@
-"""`set vpn NAME monitor …`, `set vpn-group …`, `set vpnmonitor …`: kept without effect (Vol. 5, chapter 7)."""
+"""`set vpn NAME monitor …`, `set vpnmonitor …`: kept without effect (Vol. 5, chapter 7)."""
 
 from __future__ import annotations
 
@@ -11,12 +11,10 @@ from nsemu.cli.grammar import (
     flag,
     keyword,
     optional,
-    sequence,
     when_set,
-    when_unset,
 )
-from nsemu.cli.settings.kept import Shelf, ip, kept_object, number
-from nsemu.cli.types import INTERFACE, VPN
+from nsemu.cli.settings.kept import Shelf, ip, number
+from nsemu.cli.types import INTERFACE
 from nsemu.config.editor import Editor
 from nsemu.config.errors import ConfigError
 
@@ -53,9 +51,6 @@ VPN_NODES = (
 MONITOR = Shelf("vpnmonitor")
 _SECONDS = number("seconds", 1, 3600, "seconds")
 _INTERVAL = MONITOR.setting("vpnmonitor interval", default=Row({"seconds": 10}))
-GROUP = Shelf("vpn-group", ("vpn-group", "vpn_group"))
-_GROUP_ITSELF = GROUP.setting("vpn-group id")
-_MEMBER = GROUP.setting("vpn-group vpn", ("vpn",), uses={"vpn": "vpn"})
 NODES = (
     keyword(
         "vpnmonitor",
@@ -68,28 +63,6 @@ NODES = (
                 "pings without answer before a tunnel is down",
                 number("count", 1, 255, "pings"),
                 default=Row({"count": 10}),
-            ),
-        ),
-    ),
-    keyword(
-        "vpn-group",
-        "redundant VPNs",
-        keyword(
-            "id",
-            "ID of the group",
-            number("vpn_group", 1, 65535, "ID"),
-            choice(
-                sequence(
-                    keyword("vpn", "a member", argument("vpn", VPN, "VPN name")),
-                    when_set(
-                        optional(
-                            keyword("weight", "the highest carries the traffic", number("weight", 1, 255, "weight"))
-                        )
-                    ),
-                    _MEMBER,
-                ),
-                when_set(_GROUP_ITSELF),
-                when_unset(kept_object("vpn-group", "vpn_group")),
             ),
         ),
     ),

@@ -62,6 +62,7 @@ _NODES: tuple[Node, ...] = (
     system.SYSTEM,
     route.VROUTER_NODE,
     vpn.VPN_NODE,
+    vpn.VPN_GROUP_NODE,
     zone.ZONE_NODE,
 )
 GET: tuple[Node, ...] = (*_NODES, *unbuilt.GET, tech_support.tech_support(*_NODES))

@@ -1,18 +1,19 @@
-"""`get vpn …` (screenos-cli §1.10; the layout is unverified, see docs/fidelity.md)."""
+"""`get vpn …`, `get vpn-group …` (screenos-cli §1.10; the layout is unverified, see docs/fidelity.md)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from nsemu.cli.context import Context
-from nsemu.cli.grammar import Arguments, Command, argument, choice, keyword
+from nsemu.cli.grammar import Arguments, Command, NumberType, argument, choice, keyword
 from nsemu.cli.settings.checks import require
 from nsemu.cli.show.layout import cut, lines, yes_no
 from nsemu.cli.types import VPN
 from nsemu.config.device import DeviceConfig
-from nsemu.config.vpn import Vpn
+from nsemu.config.errors import NotFoundError
+from nsemu.config.vpn import Vpn, VpnGroup
 from nsemu.device.device import Device
-from nsemu.device.tunnels import phase2_proposals
+from nsemu.device.tunnels import phase2_proposals, vpns_of_policy
 from nsemu.device.views.interfaces import short_name
 from nsemu.device.views.ipsec import tunnel_views
 from nsemu.wire.address import format_ipv4
@@ -70,7 +71,7 @@ def _table(config: DeviceConfig, vpns: list[Vpn]) -> Iterator[str]:
 
 def _rows(config: DeviceConfig, vpn: Vpn) -> Iterator[str]:
     proposals = [proposal.name for proposal in phase2_proposals(config, vpn)]
-    users = sum(policy.vpn == vpn.name for policy in config.policies.values())
+    users = sum(vpn.name in vpns_of_policy(config, policy) for policy in config.policies.values())
     gateway = config.gateways.get(vpn.gateway)
     outgoing = short_name(gateway.outgoing_interface) if gateway is not None else "n/a"
     first = cut(proposals[0] if proposals else "", 20)
@@ -88,4 +89,42 @@ def _rows(config: DeviceConfig, vpn: Vpn) -> Iterator[str]:
     yield f"  idletime = {vpn.idle_time}, DF-bit = {vpn.df_bit}"
 
 
+# --- groups of redundant VPNs
+
+
+def _all_groups(context: Context, _arguments: Arguments) -> str:
+    return lines(*_groups(context.device, list(context.device.config.vpn_groups.values())))
+
+
+def _one_group(context: Context, arguments: Arguments) -> str:
+    number = arguments["vpn_group"]
+    group = context.device.config.vpn_groups.get(number)
+    if group is None:
+        raise NotFoundError(f"vpn-group {number} does not exist")
+    return lines(*_groups(context.device, [group]))
+
+
+def _groups(device: Device, groups: list[VpnGroup]) -> Iterator[str]:
+    up = {view.vpn for view in tunnel_views(device) if view.active}
+    yield "Group  VPN             Weight Status"
+    yield "------ --------------- ------ --------"
+    for group in groups:
+        weights = dict(group.weights)
+        carrying = next((name for name in group.members if name in up), None)
+        for name in group.members:
+            status = "active" if name == carrying else "standby" if name in up else "down"
+            yield f"{group.id:>6} {cut(name, 15)} {weights[name]:>6} {status}"
+        if not group.members:
+            yield f"{group.id:>6}"
+    yield f"Total VPN groups: {len(groups)}"
+
+
+VPN_GROUP_NODE = keyword(
+    "vpn-group",
+    "show redundant VPNs",
+    choice(
+        Command(_all_groups),
+        keyword("id", "ID of the group", argument("vpn_group", NumberType(1, 65535), "ID", Command(_one_group))),
+    ),
+)
 VPN_NODE = keyword("vpn", "show VPN info", choice(Command(_all), argument("vpn", VPN, "VPN name", Command(_one))))

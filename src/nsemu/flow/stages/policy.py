@@ -47,21 +47,29 @@ def _check_vpn(state: FlowState, setup: FlowSetup, decision: Decision) -> DropRe
             setup.detail = f"came through {through.vpn}"
             return DropReason.SA_POLICY_DENY
         return None
-    vpn = found.policy.vpn
-    if through is not None and through.vpn == vpn:
+    named = _named(found.policy)
+    members = state.policy_paths.get(found.id, ())
+    if through is not None and through.vpn in {found.policy.vpn, *(path.vpn for path in members)}:
         return None
+    setup.detail = f"policy {found.id} names {named}"
     if through is not None and policy_based:
-        setup.detail = f"came through {through.vpn}, policy {found.id} names {vpn}"
+        setup.detail = f"came through {through.vpn}, {setup.detail}"
         return DropReason.SA_POLICY_DENY
-    path = state.policy_paths.get(found.id)
-    if path is None:
-        setup.detail = f"policy {found.id} names {vpn}"
+    if not members:
         return DropReason.NO_SA
+    # Of redundant tunnels the first that stands carries the traffic (B347, B360).
+    path = next((member for member in members if member.tunnel.outbound is not None), members[0])
     if path.outgoing.zone != setup.to_zone:
-        setup.detail = f"policy {found.id} names {vpn}"
         return DropReason.NO_SA_POLICY
+    setup.detail = ""
     setup.path = path
+    if len(members) > 1 and setup.renews is None:
+        setup.standby = tuple(member for member in members if member is not path and member.tunnel.outbound is None)
     return None
+
+
+def _named(policy: Policy) -> str:
+    return policy.vpn or (f"vpn-group {policy.vpn_group}" if policy.vpn_group is not None else "no VPN")
 
 
 def _default_subject(setup: FlowSetup, decision: Decision) -> tuple[object, ...]:

@@ -29,6 +29,8 @@ def tunnel(state: FlowState, setup: FlowSetup) -> DropReason | None:
     path = setup.path
     if path is None:
         return None
+    for member in setup.standby:  # B349: all members of a group are negotiated
+        state.upcalls.prepare(member)
     if setup.trace is not None:
         by_hop = reason == "nhtb"
         subject = ("nhtb", setup.egress.name, setup.next_hop) if by_hop else ("vpn", path.vpn)
