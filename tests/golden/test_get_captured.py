@@ -20,6 +20,7 @@ from nsemu.config.zone import PREDEFINED_ZONES
 from nsemu.device.views.interfaces import InterfaceView, ZoneView
 from nsemu.device.views.ipsec import SaView, TunnelView
 from nsemu.device.views.neighbors import ArpView
+from nsemu.device.views.policies import PolicyView
 from nsemu.device.views.routing import RouteView, VrouterView
 from nsemu.device.views.sessions import SessionTableView, SessionView, SideView
 from nsemu.runtime.drop import DropReason
@@ -241,7 +242,8 @@ def a_policy(number: int, service_name: str, action: PolicyAction, **changes: An
 
 def test_policy_rows() -> None:
     row = a_policy(76, "OpenSSH", PolicyAction.PERMIT, destinations=("VIP(61.144.1.2)",))
-    assert list(policy._rows(row)) == [
+    view = PolicyView(row, 0, 0, 0, 0, 0, "enabled")
+    assert list(policy._rows(view)) == [
         "    76 Untrust  Trust    Any          VIP(61.144.~ OpenSSH              Permit enabled -----X"
     ]
     assert (

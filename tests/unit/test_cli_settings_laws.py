@@ -77,6 +77,13 @@ RESTORED = {
     "domain": ("set domain example.org", "unset domain"),
     "dns host": ("set dns host dns2 9.9.9.9", "unset dns host dns2"),
     "timezone": ("set clock timezone -5", "unset clock timezone"),
+    "clock dst": ("set clock dst recurring 2 0 3 02:00 1 0 11 02:00 30", "unset clock dst"),
+    "scheduler": ("set scheduler s once start 1/1/2027 00:00 stop 1/2/2027 00:00", "unset scheduler s"),
+    "scheduler once": ("set scheduler s once start 1/1/2027 00:00 stop 1/2/2027 00:00", "unset scheduler s once"),
+    "scheduler recurrent": (
+        "set scheduler s recurrent friday start 8:00 stop 12:00 start 13:00 stop 17:00",
+        "unset scheduler s recurrent friday",
+    ),
     "console page": ("set console page 0", "unset console page"),
     "console timeout": ("set console timeout 0", "unset console timeout"),
     "admin name": ("set admin name carol", "unset admin name"),
@@ -376,7 +383,7 @@ ONE_WAY = {
     "user-group",
     "user-group id",
     "pki authority cert-status",  # removes several settings
-    *(f"{kind} with all its lines" for kind in ("auth-server", "ippool", "l2tp", "pppoe", "scheduler")),
+    *(f"{kind} with all its lines" for kind in ("auth-server", "ippool", "l2tp", "pppoe")),
     *(f"{kind} with all its lines" for kind in ("snmp community",)),
 }
 
@@ -422,6 +429,7 @@ def test_every_setting_that_holds_something_is_printed() -> None:
         "policy name",
         "user",
         "user-group",
+        "scheduler",
     }
     silent |= {f"{protocol} instance" for protocol in ("bgp", "ospf", "rip")}  # the line that enters their context
     silent |= {

@@ -179,7 +179,6 @@ def test_all_of_them_together_replay() -> None:
             "unset policy id 7",
         ),
         ("set auth-server a2 id 7\nset auth-server a2 type ldap", "unset auth-server a2"),
-        ("set scheduler s once start 1/1/2027 00:00 stop 1/2/2027 00:00", "unset scheduler s"),
         (
             "set vrouter untrust-vr protocol ospf\nset vrouter untrust-vr protocol ospf area 3",
             "unset vrouter untrust-vr protocol ospf",

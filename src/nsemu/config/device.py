@@ -18,6 +18,7 @@ from nsemu.config.platform import DEFAULT_PLATFORM, PLATFORMS, Platform
 from nsemu.config.policy import Policy, ZonePair
 from nsemu.config.predefined import PREDEFINED_PHASE1, PREDEFINED_PHASE2
 from nsemu.config.predefined_services import PREDEFINED_SERVICE_GROUPS, PREDEFINED_SERVICES
+from nsemu.config.schedule import Schedule
 from nsemu.config.service import Service, ServiceGroup
 from nsemu.config.system import AdminUser, FlowSettings, SystemSettings
 from nsemu.config.users import User, UserGroup
@@ -47,6 +48,7 @@ class DeviceConfig:
     address_groups: Mapping[AddressKey, AddressGroup] = field(default_factory=dict)
     services: Mapping[str, Service] = field(default_factory=dict)
     service_groups: Mapping[str, ServiceGroup] = field(default_factory=dict)
+    schedules: Mapping[str, Schedule] = field(default_factory=dict)
     policies: Mapping[int, Policy] = field(default_factory=dict)
     policy_order: Mapping[ZonePair, tuple[int, ...]] = field(default_factory=dict)
     dips: Mapping[int, DipPool] = field(default_factory=dict)

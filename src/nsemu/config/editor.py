@@ -19,6 +19,7 @@ from nsemu.config.interface import Interface
 from nsemu.config.kept import KeptKey, KeptLine
 from nsemu.config.nat import DipPool, Mip, MipKey, NatSettings, NhtbKey, Vip, VipKey
 from nsemu.config.policy import Policy, ZonePair
+from nsemu.config.schedule import Schedule
 from nsemu.config.service import Service, ServiceGroup
 from nsemu.config.system import AdminUser, FlowSettings, SystemSettings
 from nsemu.config.users import User, UserGroup
@@ -107,6 +108,7 @@ class Editor:
         self.address_groups: Table[AddressKey, AddressGroup] = Table(base.address_groups, journal)
         self.services: Table[str, Service] = Table(base.services, journal)
         self.service_groups: Table[str, ServiceGroup] = Table(base.service_groups, journal)
+        self.schedules: Table[str, Schedule] = Table(base.schedules, journal)
         self.policies: Table[int, Policy] = Table(base.policies, journal)
         self.policy_order: Table[ZonePair, tuple[int, ...]] = Table(base.policy_order, journal)
         self.dips: Table[int, DipPool] = Table(base.dips, journal)
@@ -197,6 +199,7 @@ class Editor:
             address_groups=self.address_groups.data,
             services=self.services.data,
             service_groups=self.service_groups.data,
+            schedules=self.schedules.data,
             policies=self.policies.data,
             policy_order=self.policy_order.data,
             dips=self.dips.data,

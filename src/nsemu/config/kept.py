@@ -29,6 +29,7 @@ TABLES: Final[Mapping[str, str]] = {
     "user": "users",
     "user group": "user_groups",
     "administrator": "admins",
+    "scheduler": "schedules",
 }
 """Kinds of objects that have a table of their own, and its name. Others exist while a line is theirs."""
 

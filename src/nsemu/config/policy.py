@@ -9,6 +9,9 @@ from nsemu.config.nat import DestinationNat
 
 GLOBAL_ZONE = "Global"
 
+TrafficAlarm = tuple[int, int]
+"""Octets a second and octets a minute above which a policy raises an alarm; 0 for never."""
+
 ZonePair = tuple[str, str]
 """(from zone, to zone)."""
 
@@ -29,7 +32,9 @@ class Policy:
     `source_nat` translates the source to the egress interface, or to the pool `dip_id`.
     `vpn`, `vpn_group` and `l2tp` are set for the action TUNNEL alone: a VPN, with L2TP inside if it is named too, or a
     group of redundant VPNs, or L2TP without IPsec. `pair` is the ID of the policy of the opposite direction on the same
-    VPN. `kept` are words of the line that have no effect, as (argument, value).
+    VPN. `schedule` limits the policy to the times of a schedule. `alert` sends what it logs to those who are alerted;
+    `alarm` are the rates of traffic above which it raises an alarm. `kept` are words of the line that have no effect,
+    as (argument, value).
     """
 
     id: int
@@ -53,6 +58,9 @@ class Policy:
     destination_negate: bool = False
     vpn_group: int | None = None
     l2tp: str | None = None
+    schedule: str | None = None
+    alert: bool = False
+    alarm: TrafficAlarm | None = None
     kept: tuple[tuple[str, object], ...] = ()
 
     @property

@@ -249,7 +249,6 @@ def _vip(vip: Vip) -> str:
 
 
 _POLICY_WORDS: Final = {
-    "scheduler": "schedule",
     "auth-server": "auth_server",
     "user": "auth_user",
     "user group": "auth_group",
@@ -261,7 +260,11 @@ def users_of_kept(tables: Tables, owner: Owner) -> list[str]:
     kind, name = owner
     word = (_POLICY_WORDS.get(kind, ""), name)
     users = _policies(
-        policy for policy in tables.policies.values() if word in policy.kept or (kind == "l2tp" and policy.l2tp == name)
+        policy
+        for policy in tables.policies.values()
+        if word in policy.kept
+        or (kind == "l2tp" and policy.l2tp == name)
+        or (kind == "scheduler" and policy.schedule == name)
     )
     if kind == "ippool":
         users += [_quoted("user", user.name) for user in tables.users.values() if user.remote.pool == name]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nsemu.config.clock import DaylightSaving, TimeZone
 from nsemu.wire.address import Prefix
 
 DEFAULT_ADMIN = "netscreen"
@@ -27,6 +28,8 @@ class AdminUser:
 class SystemSettings:
     """Host name, clock and console. `timezone` in hours east of UTC; `console_timeout` in minutes, 0 for never.
 
+    `saving` is daylight saving time, None where clocks are never changed.
+
     `manager_ips` are the only hosts that may manage the device; none means all. `tftp_retry` is how often a message
     of a transfer is sent, `tftp_timeout` the seconds between.
     """
@@ -34,6 +37,7 @@ class SystemSettings:
     hostname: str
     domain: str = ""
     timezone: int = 0
+    saving: DaylightSaving | None = None
     console_page: int = 20
     console_timeout: int = 10
     manager_ips: tuple[Prefix, ...] = ()
@@ -45,6 +49,11 @@ class SystemSettings:
     dns1: int = 0
     dns2: int = 0
     dns3: int = 0
+
+    @property
+    def zone(self) -> TimeZone:
+        """What makes local time out of UTC."""
+        return TimeZone(self.timezone, self.saving)
 
     @property
     def dns_servers(self) -> tuple[int, ...]:

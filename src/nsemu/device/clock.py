@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from nsemu.config.clock import UTC, TimeZone
 from nsemu.sim.scheduler import SECOND, Instant, Scheduler
 
 EPOCH = datetime(2008, 5, 1, 10, 0, 0)
@@ -17,17 +18,21 @@ class DeviceClock:
         self._scheduler = scheduler
         self._offset = timedelta()
 
-    def date(self, at: Instant, timezone: int = 0) -> datetime:
+    def date(self, at: Instant, zone: TimeZone = UTC) -> datetime:
         """The local date at a virtual instant."""
-        return EPOCH + self._offset + timedelta(hours=timezone, microseconds=at // 1000)
+        return zone.local(EPOCH + self._offset + timedelta(microseconds=at // 1000))
 
-    def now(self, timezone: int = 0) -> datetime:
+    def now(self, zone: TimeZone = UTC) -> datetime:
         """The local date now."""
-        return self.date(self._scheduler.now, timezone)
+        return self.date(self._scheduler.now, zone)
 
-    def set(self, date: datetime, timezone: int = 0) -> None:
+    def instant(self, utc: datetime) -> Instant:
+        """The virtual instant at which it will be, or was, `utc`."""
+        return (utc - EPOCH - self._offset) // timedelta(microseconds=1) * 1000
+
+    def set(self, date: datetime, zone: TimeZone = UTC) -> None:
         """Make the local date now be `date`."""
-        self._offset += date - self.now(timezone)
+        self._offset += zone.utc(date) - self.now()
 
     def uptime_seconds(self, since: Instant) -> int:
         """Whole seconds since an instant."""

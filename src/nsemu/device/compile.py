@@ -24,7 +24,7 @@ from nsemu.flow.tunnels import TunnelPath
 from nsemu.ike.engine import IkeEngine
 from nsemu.ipsec.sa import SaParameters
 from nsemu.ipsec.tunnel import Tunnel
-from nsemu.policy.table import compile_policies
+from nsemu.policy.table import PolicyTable, compile_policies
 from nsemu.routing.compile import compile_tables
 from nsemu.routing.selection import compile_selection
 from nsemu.runtime.interface import RunInterface
@@ -34,7 +34,8 @@ from nsemu.sim.scheduler import Instant
 class Compiler:
     """Keeps the derived tables of one device; `plans` are its tunnels by ID, `manual` the SAs with manual keys.
 
-    `manual_keys` are all inbound SAs of that kind that there have been, for captures.
+    `closed` are the schedules that are not open now. `manual_keys` are all inbound SAs of that kind that there have
+    been, for captures.
     """
 
     def __init__(self, state: FlowState, interfaces: InterfaceSet, names: DnsClient) -> None:
@@ -42,6 +43,8 @@ class Compiler:
         self._interfaces = interfaces
         self._names = names
         self._names_seen = names.version
+        self.closed: frozenset[str] = frozenset()
+        self._closed_seen = self.closed
         self.plans: dict[int, TunnelPlan] = {}
         self.manual: dict[int, tuple[SaParameters, SaParameters]] = {}
         self.manual_keys: list[SaParameters] = []
@@ -65,17 +68,27 @@ class Compiler:
         self._tunnels(config)
         self._install_manual(now)
         if old.policies is not config.policies or not state.generation or self._policy_inputs_changed(old):
-            known = state.policies if state.generation else None
-            state.policies = compile_policies(config, known, self._names.lookup)
-            self._names_seen = self._names.version
-            state.services = state.policies.services
+            self._compile_policies(state.policies if state.generation else None)
         self.refresh_routes(now)
         configure_screening(state)
         for interface in state.interfaces.values():
             if interface.name in old.interfaces and old.interfaces[interface.name].address != interface.config.address:
                 state.neighbors.forget(interface)
 
+    def follow_schedules(self) -> None:
+        """A schedule opened or closed: its policies come into the lookup or leave it; sessions are decided anew."""
+        self._compile_policies(self._state.policies)
+        self._state.generation += 1
+
+    def _compile_policies(self, known: PolicyTable | None) -> None:
+        state = self._state
+        state.policies = compile_policies(state.config, known, self._names.lookup, self.closed)
+        state.services = state.policies.services
+        self._names_seen, self._closed_seen = self._names.version, self.closed
+
     def _policy_inputs_changed(self, old: DeviceConfig) -> bool:
+        if self.closed != self._closed_seen:
+            return True
         return self._names.version != self._names_seen or _policy_tables_changed(old, self._state.config)
 
     def refresh_routes(self, now: Instant) -> None:

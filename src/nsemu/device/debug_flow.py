@@ -203,6 +203,7 @@ def _policy(story: Story, step: steps.PolicyMatch) -> Iterator[str]:
         what = f"ip {story.destination}, port {ends.destination_port}, proto {ends.protocol}"
         yield f"  RPC Mapping Table search returned 0 matched service(s) for (vsys Root, {what})"
     yield "  No SW RPC rule match, search HW rule"
+    yield from (f"  policy {number} is passed over, scheduler {name} is closed" for number, name in step.closed)
     yield from _permitted(story, step) if step.action in {"permit", "tunnel"} else _denied(story, step)
 
 

@@ -22,7 +22,7 @@ def debug_ike(device: Device, level: str | None) -> None:
     def write(line: str) -> None:
         text = line.partition("> ")[2]
         if level != "basic" or not text.startswith(_DETAILS):
-            stamp = device.clock.now(device.config.system.timezone).strftime("%Y-%m-%d %H:%M:%S")
+            stamp = device.clock.now(device.config.system.zone).strftime("%Y-%m-%d %H:%M:%S")
             device.debug.write(f"## {stamp} : {line}\n")
 
     device.ike.engine.debug = write

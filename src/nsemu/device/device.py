@@ -6,6 +6,7 @@ Knows no lab, link or terminal: frames leave through a callable, time comes from
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 
 from nsemu.config.algorithms import IpsecProtocol
 from nsemu.config.device import DeviceConfig, factory_configuration
@@ -25,6 +26,7 @@ from nsemu.device.local_tcp import LocalTcp
 from nsemu.device.monitor import InterfaceMonitors
 from nsemu.device.names import names_in_use
 from nsemu.device.ramp import SessionRamp
+from nsemu.device.schedules import PolicySchedules, end_sessions
 from nsemu.device.traffic_log import TrafficLog
 from nsemu.device.tunnels import TunnelPlan
 from nsemu.flow import bridge
@@ -111,6 +113,7 @@ class Device:
         self._moved: set[int] = set()
         self.dhcp = DhcpClients(self.state, stream, self._lease_changed)
         self.monitors = InterfaceMonitors(self.state, self.log, self._tracking_changed)
+        self.schedules = PolicySchedules(scheduler, self.clock, self._schedules_changed)
         self._compiler = Compiler(self.state, self.interfaces, self.dns)
         self.ike = self._make_ike()
         self._idle = IdleWatch(scheduler, self.database, lambda: self._compiler.plans, self.clear_tunnel)
@@ -184,6 +187,7 @@ class Device:
         self.ike.stop()
         self._idle.stop()
         self.monitors.stop()
+        self.schedules.stop()
         self.dns.stop()
         self.dhcp.stop()
         self.state.stop()
@@ -244,6 +248,11 @@ class Device:
         left = originate(self.state, packet, vrouter, trace)
         self._write_flow(trace, 0)
         return left
+
+    def set_clock(self, date: datetime) -> None:
+        """`set clock`: the local date now is `date`; schedules open and close at once."""
+        self.clock.set(date, self.config.system.zone)
+        self.schedules.look()
 
     def release_lease(self, interface: str) -> None:
         """`exec dhcp client X release`: the interface has no address until it is told to renew."""
@@ -367,7 +376,10 @@ class Device:
         self.dhcp.configure(config)
         leases = self.dhcp.leases
         before = {name: interface.address for name, interface in self.interfaces.items.items()}
+        self.schedules.configure(config)
+        self._compiler.closed = self.schedules.closed
         self._compiler.apply(leased(config, leases), now)
+        end_sessions(self.state, self.schedules.closed)
         self._follow_monitors()
         self._compiler.configure_ike(self.ike.engine, now)
         self.ike.pump()
@@ -393,6 +405,12 @@ class Device:
         for name in sorted(before ^ self.interfaces.held_down):
             state = "down" if name in self.interfaces.held_down else "up"
             self.log(513, Level.NOTIFICATION, f"The logical state of interface {name} has changed to {state}.")
+
+    def _schedules_changed(self) -> None:
+        """A schedule opened or closed."""
+        self._compiler.closed = self.schedules.closed
+        self._compiler.follow_schedules()
+        end_sessions(self.state, self.schedules.closed)
 
     def _names_changed(self) -> None:
         """A domain name in use has other addresses: gateways, tunnels and policies follow (B216)."""

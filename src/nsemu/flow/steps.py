@@ -178,7 +178,8 @@ class Flooded(Step):
 class PolicyMatch(Step):
     """A policy was looked for. `policy_id` is None when none matched and the default decided.
 
-    `position` is the place of the policy among those of its pair of zones, from 0; -1 without policy.
+    `position` is the place of the policy among those of its pair of zones, from 0; -1 without policy. `closed` are
+    policies that were passed over because of their schedule: (ID, name of the schedule).
     """
 
     from_zone: str
@@ -191,6 +192,7 @@ class PolicyMatch(Step):
     subject: Subject
     losers: tuple[tuple[int, str, str], ...] = ()
     position: int = -1
+    closed: tuple[tuple[int, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,15 +36,22 @@ class PolicyCounters:
 class PolicyRun:
     """A policy at work: the record as configured, and its counters.
 
-    The object is the same as long as the record is; a changed record gets a new one with the same `counters`.
+    The object is the same as long as the record is; a changed record gets a new one with the same `counters`, and so
+    does one whose schedule opens or closes. `closed` says that its schedule keeps it out of the lookup.
     """
 
-    __slots__ = ("counters", "id", "policy")
+    __slots__ = ("closed", "counters", "id", "policy")
 
-    def __init__(self, policy: Policy, counters: PolicyCounters | None = None) -> None:
+    def __init__(self, policy: Policy, counters: PolicyCounters | None = None, *, closed: bool = False) -> None:
         self.id = policy.id
+        self.closed = closed
         self.policy = policy
         self.counters = counters if counters is not None else PolicyCounters()
+
+    @property
+    def active(self) -> bool:
+        """Whether the lookup knows it: enabled, and its schedule, if it has one, open."""
+        return self.policy.enabled and not self.closed
 
 
 class Match(NamedTuple):

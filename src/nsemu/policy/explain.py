@@ -24,25 +24,27 @@ class _Outcome(NamedTuple):
     """How one policy fared: which dimensions failed, or the name of the service by which it matched."""
 
     policy: Policy
+    in_use: bool
     source: bool
     destination: bool
     service: str | None
 
     @property
     def matches(self) -> bool:
-        return self.policy.enabled and self.source and self.destination and self.service is not None
+        return self.in_use and self.source and self.destination and self.service is not None
 
     @property
     def failures(self) -> int:
-        return (not self.policy.enabled) + (not self.source) + (not self.destination) + (self.service is None)
+        return (not self.in_use) + (not self.source) + (not self.destination) + (self.service is None)
 
 
 class Explainer:
     """Judges policies of one configuration one at a time and words the result."""
 
-    __slots__ = ("_book", "_names")
+    __slots__ = ("_book", "_closed", "_names")
 
-    def __init__(self, names: Names, resolve: ResolveName) -> None:
+    def __init__(self, names: Names, resolve: ResolveName, closed: frozenset[str] = frozenset()) -> None:
+        self._closed = closed
         self._names = names
         self._book = Book(names, resolve)
 
@@ -52,6 +54,7 @@ class Explainer:
         service = cells.service_for(traffic)
         return _Outcome(
             policy,
+            policy.enabled and policy.schedule not in self._closed,
             covers(cells.sources, traffic.source),
             covers(cells.destinations, traffic.destination),
             service.name if service is not None else None,
@@ -64,6 +67,8 @@ class Explainer:
             return f"matches by service {outcome.service}"
         if not policy.enabled:
             return "disabled"
+        if not outcome.in_use:
+            return f"scheduler {policy.schedule} is closed"
         faults = []
         if not outcome.source:
             cell = self._addresses(policy.from_zone, policy.sources)

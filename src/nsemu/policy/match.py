@@ -73,7 +73,7 @@ class PolicyIndex:
 
 
 class PolicyList:
-    """The policies of one zone pair in the order of search; disabled ones are listed in `runs` and never match."""
+    """The policies of one zone pair in the order of search; those out of use are listed in `runs` and never match."""
 
     __slots__ = ("_index", "_tail", "book", "runs")
 
@@ -84,7 +84,7 @@ class PolicyList:
         self._index: PolicyIndex
         self._tail: list[PolicyCells]
         known = len(extends.runs) if extends is not None else 0
-        fresh = [PolicyCells(run, book) for run in runs[known:] if run.policy.enabled]
+        fresh = [PolicyCells(run, book) for run in runs[known:] if run.active]
         if extends is not None and len(extends._tail) + len(fresh) <= _TAIL_LIMIT:
             self._index, self._tail = extends._index, [*extends._tail, *fresh]
         else:
@@ -92,7 +92,7 @@ class PolicyList:
             self._index, self._tail = PolicyIndex(before + fresh), []
 
     def match(self, traffic: Traffic) -> Match | None:
-        """The first enabled policy that matches, with the first of its services that does."""
+        """The first active policy that matches, with the first of its services that does."""
         found = self._index.match(traffic)
         if found is None:
             for cell in self._tail:

@@ -26,9 +26,16 @@ _DEFAULT_DENY = Decision(PolicyAction.DENY, Reason.DEFAULT_DENY)
 class PolicyTable:
     """The run-time policies of one configuration. `services` names traffic and knows the time-outs."""
 
-    __slots__ = ("_bases", "_config", "_lists", "_resolve", "_runs", "_searches", "_stale", "services")
+    __slots__ = ("_bases", "_closed", "_config", "_lists", "_resolve", "_runs", "_searches", "_stale", "services")
 
-    def __init__(self, config: DeviceConfig, resolve: ResolveName, previous: PolicyTable | None) -> None:
+    def __init__(
+        self,
+        config: DeviceConfig,
+        resolve: ResolveName,
+        previous: PolicyTable | None,
+        closed: frozenset[str] = frozenset(),
+    ) -> None:
+        self._closed = closed
         self._config = config
         self._resolve = resolve
         self._bases: dict[int, int] = {}
@@ -65,7 +72,7 @@ class PolicyTable:
         policies = [
             self._config.policies[number] for pair in _pairs(from_zone, to_zone) for number in self._order(pair)
         ]
-        return explain(policies, Explainer(self._config, self._resolve), traffic, limit)
+        return explain(policies, Explainer(self._config, self._resolve, self._closed), traffic, limit)
 
     def run(self, number: int) -> PolicyRun | None:
         """The run-time policy with that ID, for counters; None when there is no such policy."""
@@ -74,7 +81,7 @@ class PolicyTable:
             return None
         run = self._runs.get(number)
         if run is None:
-            run = self._runs[number] = PolicyRun(policy)
+            run = self._runs[number] = PolicyRun(policy, closed=self._is_closed(policy))
         return run
 
     def first_destination(self, policy: Policy) -> int:
@@ -124,25 +131,33 @@ class PolicyTable:
     def _carry_over(self, previous: PolicyTable) -> dict[int, PolicyRun]:
         """The runs of policies that still exist; a changed policy keeps its counters."""
         policies = self._config.policies
-        if previous._config.policies is policies:
+        if previous._config.policies is policies and previous._closed == self._closed:
             return previous._runs
         runs = {}
         for number, run in previous._runs.items():
             policy = policies.get(number)
             if policy is not None:
-                runs[number] = run if run.policy is policy else PolicyRun(policy, run.counters)
+                closed = self._is_closed(policy)
+                same = run.policy is policy and run.closed == closed
+                runs[number] = run if same else PolicyRun(policy, run.counters, closed=closed)
         return runs
+
+    def _is_closed(self, policy: Policy) -> bool:
+        return policy.schedule in self._closed
 
 
 def compile_policies(
-    config: DeviceConfig, previous: PolicyTable | None = None, resolve: ResolveName = unresolved
+    config: DeviceConfig,
+    previous: PolicyTable | None = None,
+    resolve: ResolveName = unresolved,
+    closed: frozenset[str] = frozenset(),
 ) -> PolicyTable:
     """The policies of `config` at work; cheap, since lists are compiled when they are first searched.
 
     `previous` gives the counters and the lists that are still right; it must not be used afterwards. `resolve` gives
-    the addresses of a domain name.
+    the addresses of a domain name. `closed` are the schedules that are not open: their policies match nothing.
     """
-    return PolicyTable(config, resolve, previous)
+    return PolicyTable(config, resolve, previous, closed)
 
 
 def _pairs(from_zone: str, to_zone: str) -> tuple[ZonePair, ...]:

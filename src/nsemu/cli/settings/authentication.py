@@ -1,4 +1,4 @@
-"""`set auth …`, `set auth-server …`, `set webauth …`, `set scheduler …`: kept without effect."""
+"""`set auth …`, `set auth-server …`, `set webauth …`: kept without effect."""
 
 from __future__ import annotations
 
@@ -10,17 +10,15 @@ from nsemu.cli.grammar import (
     choice,
     flag,
     keyword,
-    optional,
     sequence,
     when_unset,
 )
 from nsemu.cli.grammar.types import HostType
-from nsemu.cli.settings.clock import DateType, TimeType
 from nsemu.cli.settings.kept import Shelf, kept_object, number, text, words
-from nsemu.cli.settings.policy_more import AUTH_SERVER, SCHEDULER
+from nsemu.cli.settings.policy_more import AUTH_SERVER
 from nsemu.cli.types import INTERFACE
 from nsemu.config.editor import Editor
-from nsemu.config.errors import ConfigError, DuplicateError
+from nsemu.config.errors import DuplicateError
 
 _HOST = argument("server", HostType(), "address or domain name")
 SERVER = Shelf("auth-server", ("auth-server", "name"))
@@ -76,18 +74,6 @@ AUTH = Shelf("auth")
 WEBAUTH = Shelf("webauth")
 
 
-def _times(_editor: Editor, arguments: Arguments) -> None:
-    pairs = (("start", "stop"), ("start2", "stop2"))
-    for first, last in pairs:
-        if first in arguments and arguments[first] >= arguments[last]:
-            raise ConfigError(f"scheduler {arguments['scheduler']} stops before it starts")
-
-
-SCHEDULE = Shelf("scheduler", ("scheduler", "scheduler"))
-_DAYS = words(
-    "day", {day: day for day in ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")}
-)
-_COMMENT = optional(keyword("comment", "a text about it", text("comment", "text", 128)))
 NODES = (
     keyword(
         "auth-server",
@@ -203,48 +189,6 @@ NODES = (
                 "banner",
                 "texts",
                 WEBAUTH.line("success", "when accepted", text("text", "text", 220), name="banner success"),
-            ),
-        ),
-    ),
-    keyword(
-        "scheduler",
-        "times",
-        argument(
-            "scheduler",
-            SCHEDULER,
-            "scheduler name",
-            choice(
-                when_unset(kept_object("scheduler", "scheduler")),
-                SCHEDULE.line(
-                    "once",
-                    "once",
-                    keyword(
-                        "start",
-                        "from",
-                        argument("start_date", DateType(), "date"),
-                        argument("start_time", TimeType(), "time"),
-                    ),
-                    keyword(
-                        "stop",
-                        "to",
-                        argument("stop_date", DateType(), "date"),
-                        argument("stop_time", TimeType(), "time"),
-                    ),
-                    _COMMENT,
-                ),
-                SCHEDULE.line(
-                    "recurrent",
-                    "every week",
-                    keyword("start", "from", argument("start", TimeType(), "time")),
-                    keyword("stop", "to", argument("stop", TimeType(), "time")),
-                    optional(
-                        keyword("start", "again from", argument("start2", TimeType(), "time")),
-                        keyword("stop", "to", argument("stop2", TimeType(), "time")),
-                    ),
-                    _COMMENT,
-                    key=(_DAYS,),
-                    check=_times,
-                ),
             ),
         ),
     ),

@@ -1,8 +1,9 @@
-"""`set clock MM/DD/YYYY HH:MM:SS`: moves the device's clock at once; no part of the configuration."""
+"""`set clock dst …`; `set clock MM/DD/YYYY HH:MM:SS` moves the clock at once and is no part of the configuration."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from typing import Final
 
@@ -12,12 +13,22 @@ from nsemu.cli.grammar import (
     ArgumentType,
     Command,
     InvalidWordError,
+    Node,
+    NumberType,
+    Row,
     Scope,
+    Setting,
     Word,
     argument,
+    choice,
+    flag,
+    keyword,
     optional,
     when_set,
 )
+from nsemu.config.clock import LAST_WEEK, DaylightSaving, YearlyMoment
+from nsemu.config.device import DeviceConfig
+from nsemu.config.editor import Editor
 
 EARLIEST_YEAR: Final = 1970
 LATEST_YEAR: Final = 2037
@@ -68,9 +79,27 @@ class TimeType(ArgumentType[time]):
         return value.strftime("%H:%M:%S")
 
 
+@dataclass(frozen=True, slots=True)
+class MinuteType(TimeType):
+    """A time of day of whole minutes, `HH:MM`."""
+
+    hint: str = "<hh:mm>"
+
+    def parse(self, word: Word, scope: Scope) -> time:
+        """Hours and minutes; seconds that are 0 may follow."""
+        moment = TimeType.parse(self, word, scope)
+        if moment.second:
+            raise InvalidWordError(f"invalid time {word.text} (<hh:mm> expected)")
+        return moment
+
+    def show(self, value: time) -> str:
+        """`08:00`."""
+        return value.strftime("%H:%M")
+
+
 def _set_clock(context: Context, arguments: Arguments) -> str:
     moment = datetime.combine(arguments["date"], arguments.get("time", time()))
-    context.device.clock.set(moment, context.device.config.system.timezone)
+    context.device.set_clock(moment)
     return ""
 
 
@@ -82,4 +111,70 @@ NODE = when_set(
         optional(argument("time", TimeType(), "time of day")),
         Command(_set_clock, privileged=True),
     )
+)
+
+
+def _set_saving(editor: Editor, arguments: Arguments) -> None:
+    saving = None if "off" in arguments else _read_saving(arguments)
+    editor.system = replace(editor.system, saving=saving)
+
+
+def _read_saving(arguments: Arguments) -> DaylightSaving:
+    if "first_week" not in arguments:
+        return DaylightSaving()
+    start, stop = (
+        YearlyMoment(*(arguments[f"{end}_{part}"] for part in ("week", "day", "month", "time")))
+        for end in ("first", "last")
+    )
+    return DaylightSaving(start, stop, arguments.get("offset", DaylightSaving().minutes))
+
+
+def _unset_saving(editor: Editor, _arguments: Arguments) -> None:
+    editor.system = replace(editor.system, saving=None)
+
+
+def _saving_rows(config: DeviceConfig, _scope: Arguments) -> Iterator[Row]:
+    saving = config.system.saving
+    if saving is None:
+        return
+    row: dict[str, object] = {"recurring": True}
+    if saving != DaylightSaving():
+        for end, moment in (("first", saving.start), ("last", saving.stop)):
+            parts = {"week": moment.week, "day": moment.day, "month": moment.month, "time": moment.time}
+            row.update({f"{end}_{part}": value for part, value in parts.items()})
+        row["offset"] = saving.minutes
+    yield Row(row)
+
+
+DAYLIGHT_SAVING = Setting("clock dst", _set_saving, _unset_saving, _saving_rows)
+
+
+def _moment(end: str, which: str) -> tuple[Node, ...]:
+    return (
+        argument(f"{end}_week", NumberType(1, LAST_WEEK), f"{which} week of a month, {LAST_WEEK} for the last"),
+        argument(f"{end}_day", NumberType(0, 6), "day of the week, 0 for Sunday"),
+        argument(f"{end}_month", NumberType(1, 12), "month"),
+        argument(f"{end}_time", MinuteType(), "time"),
+    )
+
+
+DST_NODE = keyword(
+    "dst",
+    "daylight saving time",
+    when_set(
+        choice(
+            keyword(
+                "recurring",
+                "every year",
+                optional(
+                    *_moment("first", "first"),
+                    *_moment("last", "last"),
+                    optional(argument("offset", NumberType(0, 180), "minutes")),
+                ),
+                binds=("recurring", True),
+            ),
+            flag("off", "none", "off"),
+        )
+    ),
+    DAYLIGHT_SAVING,
 )

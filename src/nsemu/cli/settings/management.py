@@ -223,32 +223,7 @@ _NTP = keyword(
     ),
 )
 CLOCK = Shelf("clock")
-CLOCK_NODES: tuple[Node, ...] = (
-    CLOCK.line("ntp", "take the time from time servers"),
-    CLOCK.line(
-        "dst",
-        "daylight saving time",
-        choice(
-            keyword(
-                "recurring",
-                "every year",
-                optional(
-                    number("first_week", 1, 4, "week"),
-                    number("first_day", 0, 6, "day of the week"),
-                    number("first_month", 1, 12, "month"),
-                    argument("first_time", TextType(5, "[0-9:]+", "hh:mm"), "time"),
-                    number("last_week", 1, 5, "week"),
-                    number("last_day", 0, 6, "day of the week"),
-                    number("last_month", 1, 12, "month"),
-                    argument("last_time", TextType(5, "[0-9:]+", "hh:mm"), "time"),
-                    optional(number("offset", 0, 180, "minutes")),
-                ),
-                binds=("recurring", True),
-            ),
-            flag("off", "none", "off"),
-        ),
-    ),
-)
+CLOCK_NODES: tuple[Node, ...] = (CLOCK.line("ntp", "take the time from time servers"),)
 NSM = Shelf("nsmgmt")
 _REPORTS = {
     "alarm": ("traffic", "attack", "other", "di"),

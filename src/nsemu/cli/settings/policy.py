@@ -84,6 +84,9 @@ def _read(editor: Editor, number: int, arguments: Arguments) -> Policy:
         destination_nat=policy_nat.read_destination(arguments),
         vpn_group=arguments.get("vpn_group"),
         l2tp=arguments.get("l2tp"),
+        schedule=arguments.get("schedule"),
+        alert=arguments.get("alert", False),
+        alarm=policy_more.read_alarm(arguments),
         kept=policy_more.read(arguments),
     )
 
@@ -153,8 +156,11 @@ def _policy_rows(config: DeviceConfig, scope: Arguments) -> Iterator[Row]:
         "vpn_group": policy.vpn_group,
         "l2tp": policy.l2tp,
         **dict(policy.kept),
+        "schedule": policy.schedule,
         "log": policy.log,
+        "alert": policy.alert or None,
         "count": policy.count,
+        **policy_more.alarm_words(policy),
     }
     yield Row({name: value for name, value in row.items() if value is not None})
 

@@ -23,7 +23,7 @@ from nsemu.cli.types import kept_reference
 from nsemu.config.editor import Editor
 from nsemu.config.errors import ConfigError, NotFoundError
 from nsemu.config.kept import owner_exists
-from nsemu.config.policy import Policy
+from nsemu.config.policy import Policy, TrafficAlarm
 
 _NAME = TextType(31, quoted=True)
 _RATE = NumberType(0, 1_000_000)
@@ -38,7 +38,6 @@ _LABELS = {
     "auth_group": "policy auth",
     "webauth": "policy webauth",
     "infranet": "policy infranet-auth",
-    "schedule": "policy schedule",
     "shaping": "policy traffic",
     "gbw": "policy traffic",
     "mbw": "policy traffic",
@@ -50,14 +49,11 @@ _LABELS = {
     "no_hw_sess": "policy no-hw-sess",
     "url_filter": "policy url-filter",
     "av": "policy av",
-    "alert": "policy log alert",
-    "alarm_second": "policy count alarm",
-    "alarm_minute": "policy count alarm",
     "tunnel_id": "policy tunnel vpn id",
 }
 """The argument of each kept word, and what the console calls it."""
 NOTES = tuple(dict.fromkeys([*_LABELS.values(), "policy tunnel l2tp"]))
-_OBJECTS = {"schedule": "scheduler", "auth_server": "auth-server", "auth_user": "user", "auth_group": "user group"}
+_OBJECTS = {"auth_server": "auth-server", "auth_user": "user", "auth_group": "user group"}
 
 TUNNELS: tuple[Node, ...] = (
     keyword("l2tp", "L2TP tunnel", argument("l2tp", L2TP, "L2TP tunnel name")),
@@ -78,7 +74,7 @@ COUNT = keyword(
             "alarm",
             "alarm above a rate",
             argument("alarm_second", NumberType(0, 2**32 - 1), "octets a second"),
-            argument("alarm_minute", NumberType(0, 2**32 - 1), "kilobytes a minute"),
+            argument("alarm_minute", NumberType(0, 2**32 - 1), "octets a minute"),
         )
     ),
     binds=("count", True),
@@ -136,8 +132,22 @@ def read(arguments: Arguments) -> tuple[tuple[str, object], ...]:
     return tuple((name, arguments[name]) for name in _LABELS if name in arguments)
 
 
+def read_alarm(arguments: Arguments) -> TrafficAlarm | None:
+    """What `count alarm …` asks for; None without it."""
+    if "alarm_second" not in arguments:
+        return None
+    return arguments["alarm_second"], arguments["alarm_minute"]
+
+
+def alarm_words(policy: Policy) -> dict[str, int]:
+    """The arguments that `read_alarm` reads."""
+    return {} if policy.alarm is None else dict(zip(("alarm_second", "alarm_minute"), policy.alarm, strict=True))
+
+
 def check(editor: Editor, policy: Policy) -> None:
-    """What the kept words and the tunnel name must exist. Raises ConfigError."""
+    """What the line names must exist. Raises ConfigError."""
+    if policy.schedule is not None and policy.schedule not in editor.schedules:
+        raise NotFoundError(f"scheduler {policy.schedule} does not exist")
     for name, value in policy.kept:
         kind = _OBJECTS.get(name)
         if kind is not None and not owner_exists(editor, (kind, value)):

@@ -94,6 +94,7 @@ NODES = (
         choice(
             keyword("timezone", "hours east of UTC", _value("timezone", TIME_ZONE, "hours east of UTC"), CLOCK_ZONE),
             *management.CLOCK_NODES,
+            clock.DST_NODE,
             clock.NODE,
         ),
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import zip_longest
 
 from nsemu.cli.context import Context
@@ -18,20 +18,18 @@ from nsemu.wire.address import format_ipv4
 _HEADER = (
     f"{'ID':>6} {'From':<8} {'To':<8} {'Src-address':<12} {'Dst-address':<12} {'Service':<20} Action State   ASTLCB"
 )
-_FLAGS_ALWAYS_OFF = "---"
-"""Attack, schedule, traffic shaping: there is no way to turn them on."""
 
 
 def _all(context: Context, _arguments: Arguments) -> str:
     views = policy_views(context.device)
-    regular = [view.policy for view in views if not is_global(view.policy)]
-    own = [view.policy for view in views if is_global(view.policy)]
+    regular = [view for view in views if not is_global(view.policy)]
+    own = [view for view in views if is_global(view.policy)]
     global_part = list(_global_listing(own)) if own else []
     return lines(*_listing(context, regular), *global_part)
 
 
 def _global(context: Context, _arguments: Arguments) -> str:
-    return lines(*_global_listing(view.policy for view in policy_views(context.device) if is_global(view.policy)))
+    return lines(*_global_listing([view for view in policy_views(context.device) if is_global(view.policy)]))
 
 
 def _pair(context: Context, arguments: Arguments) -> str:
@@ -40,38 +38,37 @@ def _pair(context: Context, arguments: Arguments) -> str:
         if word in arguments:
             require(zones, arguments[word], "zone")
     chosen = [
-        view.policy
+        view
         for view in policy_views(context.device)
         if arguments.get("from") in {None, view.policy.from_zone} and arguments.get("to") in {None, view.policy.to_zone}
     ]
     return lines(*_listing(context, chosen))
 
 
-def _listing(context: Context, policies: list[Policy]) -> Iterator[str]:
+def _listing(context: Context, views: list[PolicyView]) -> Iterator[str]:
     default = "permit" if context.device.config.system.default_permit_all else "deny"
-    yield f"Total regular policies {len(policies)}, Default {default}."
+    yield f"Total regular policies {len(views)}, Default {default}."
     yield _HEADER
-    for policy in policies:
-        yield from _rows(policy)
+    for view in views:
+        yield from _rows(view)
 
 
-def _global_listing(policies: Iterable[Policy]) -> Iterator[str]:
-    found = list(policies)
-    yield f"Total global policies {len(found)}."
+def _global_listing(views: list[PolicyView]) -> Iterator[str]:
+    yield f"Total global policies {len(views)}."
     yield _HEADER
-    for policy in found:
-        yield from _rows(policy)
+    for view in views:
+        yield from _rows(view)
 
 
-def _rows(policy: Policy) -> Iterator[str]:
+def _rows(view: PolicyView) -> Iterator[str]:
     """One line, and one more for each further member of a cell."""
+    policy = view.policy
     sources, destinations = _members(policy)
     cells = list(zip_longest(sources, destinations, policy.services, fillvalue=""))
     first, *others = (f"{cut(a, 12)} {cut(b, 12)} {cut(c, 20)}" for a, b, c in cells)
     zones = f"{cut(policy.from_zone, 8)} {cut(policy.to_zone, 8)}"
-    state = "enabled" if policy.enabled else "disabled"
     action = policy.action.value.capitalize()
-    yield f"{policy.id:>6} {zones} {first} {action:<6} {state:<7} {_flags(policy)}"
+    yield f"{policy.id:>6} {zones} {first} {action:<6} {view.state:<7} {_flags(policy)}"
     yield from (f"{'':25}{other}".rstrip() for other in others)
 
 
@@ -82,7 +79,10 @@ def _members(policy: Policy) -> tuple[list[str], list[str]]:
 
 
 def _flags(policy: Policy) -> str:
-    return f"{_FLAGS_ALWAYS_OFF}{'X' if policy.log else '-'}{'X' if policy.count else '-'}X"
+    """Attack (deep inspection), schedule, traffic shaping, log, count, session backup."""
+    kept = dict(policy.kept)
+    set_ = (False, policy.schedule is not None, "shaping" in kept, policy.log, policy.count, True)
+    return "".join("X" if one else "-" for one in set_)
 
 
 def _one(context: Context, arguments: Arguments) -> str:
@@ -96,8 +96,7 @@ def _one(context: Context, arguments: Arguments) -> str:
 def _detail(view: PolicyView, extended: bool) -> Iterator[str]:
     policy = view.policy
     zones = f"zone {policy.from_zone} -> {policy.to_zone}"
-    status = "enabled" if policy.enabled else "disabled"
-    yield f'name:"{policy.name or "none"}" (id {policy.id}), {zones},action {_action(policy)}, status "{status}"'
+    yield f'name:"{policy.name or "none"}" (id {policy.id}), {zones},action {_action(policy)}, status "{view.state}"'
     yield from _cells(policy)
     if extended:
         yield f"Rules on this VPN policy: {view.tunnel_policies}"
@@ -105,10 +104,10 @@ def _detail(view: PolicyView, extended: bool) -> Iterator[str]:
         yield f"Policies on this vpn tunnel: {view.tunnel_policies}"
     yield f"nat {_translation(policy)}, {'Web filtering : disabled' if extended else 'url filtering OFF'}"
     yield f"vpn {policy.vpn or 'unknown vpn'}, policy flag {'00010000' if extended else '0000'}, session backup: on"
-    yield f"traffic {'shaping' if extended else 'shapping'} off, scheduler n/a, serv flag 00"
+    yield f"traffic {'shaping' if extended else 'shapping'} off, scheduler {policy.schedule or 'n/a'}, serv flag 00"
     counts = (view.sessions, view.octets, view.packets) if policy.count else (0, 0, 0)
     yield (
-        f"log {yes_no(policy.log).lower()}, log count {view.log_entries}, alert no, "
+        f"log {yes_no(policy.log).lower()}, log count {view.log_entries}, alert {yes_no(policy.alert).lower()}, "
         f"counter {yes_no(policy.count).lower()}({int(policy.count)}) byte rate(sec/min) 0/0"
     )
     yield f"total octets {counts[1]}, counter(session/packet/octet) {counts[0]}/{counts[2]}/{counts[1]}"

@@ -38,7 +38,8 @@ def _identity(view: SystemView) -> Iterator[str]:
 
 
 def _dates(clock: ClockView) -> Iterator[str]:
-    yield f"Date {dated(clock.now)}, Daylight Saving Time disabled"
+    saving = "enabled" if clock.has_saving else "disabled"
+    yield f"Date {dated(clock.now)}, Daylight Saving Time {saving}"
     yield "The Network Time Protocol is Disabled"
     hours, rest = divmod(clock.uptime, 3600)
     booted = clock.booted

@@ -12,6 +12,7 @@ from nsemu.device.device import Device
 @dataclass(frozen=True, slots=True)
 class PolicyView:
     """One policy. `sessions`, `packets` and `octets` are of all sessions so far, both directions, the living included.
+    `state` is the word for whether the lookup knows it: a closed schedule hides it.
 
     `log_entries` are those still in the traffic log; `tunnel_policies` counts the policies on the same VPN.
     """
@@ -22,6 +23,7 @@ class PolicyView:
     octets: int
     log_entries: int
     tunnel_policies: int
+    state: str
 
 
 def policy_views(device: Device) -> tuple[PolicyView, ...]:
@@ -40,6 +42,12 @@ def policy_view(device: Device, number: int) -> PolicyView | None:
     """One policy, None when there is none with that ID."""
     policy = device.config.policies.get(number)
     return _views(device, [policy])[0] if policy is not None else None
+
+
+def _state(policy: Policy, closed: bool) -> str:
+    if not policy.enabled:
+        return "disabled"
+    return "hidden" if closed else "enabled"
 
 
 def is_global(policy: Policy) -> bool:
@@ -68,6 +76,7 @@ def _views(device: Device, policies: list[Policy]) -> tuple[PolicyView, ...]:
                 octets[policy.id] + (counters.octets if counters is not None else 0),
                 logged[policy.id],
                 users[policy.vpn] if policy.vpn is not None else 0,
+                _state(policy, run is not None and run.closed),
             )
         )
     return tuple(views)

@@ -19,7 +19,8 @@ _UNIX_EPOCH = datetime(1970, 1, 1)
 class ClockView:
     """The calendar side of a device. Dates are local; `uptime` in whole seconds; `timezone` in hours east of UTC.
 
-    `unix_nanoseconds` is UTC, counted from 1 January 1970.
+    `unix_nanoseconds` is UTC, counted from 1 January 1970. `has_saving` tells whether the clocks are
+    changed in summer.
     """
 
     now: datetime
@@ -27,6 +28,7 @@ class ClockView:
     uptime: int
     timezone: int
     unix_nanoseconds: int
+    has_saving: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +54,17 @@ class SystemView:
 
 def clock_view(device: Device) -> ClockView:
     """Date, uptime and time zone now."""
-    timezone = device.config.system.timezone
+    zone = device.config.system.zone
     utc = device.clock.now()
     since = utc - _UNIX_EPOCH
     whole = (since.days * 86_400 + since.seconds) * SECOND + since.microseconds * 1000
     return ClockView(
-        device.clock.now(timezone),
-        device.clock.date(device.booted_at, timezone),
+        device.clock.now(zone),
+        device.clock.date(device.booted_at, zone),
         device.clock.uptime_seconds(device.booted_at),
-        timezone,
+        zone.hours,
         whole,
+        zone.saving is not None,
     )
 
 
@@ -90,4 +93,4 @@ def system_view(device: Device) -> SystemView:
 
 def local_date(device: Device, at: int) -> datetime:
     """The local date of a virtual instant."""
-    return device.clock.date(at, device.config.system.timezone)
+    return device.clock.date(at, device.config.system.zone)

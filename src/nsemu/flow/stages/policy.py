@@ -92,7 +92,15 @@ def _step(state: FlowState, setup: FlowSetup, decision: Decision) -> PolicyMatch
         setup.subject,
         tuple((record.id, record.name, why) for record, why in explained if found is None or record.id != found.id),
         _position(state, found.policy) if found is not None else -1,
+        tuple(
+            (record.id, record.schedule) for record, _why in explained if record.schedule and _is_closed(state, record)
+        ),
     )
+
+
+def _is_closed(state: FlowState, record: Policy) -> bool:
+    run = state.policies.run(record.id)
+    return run is not None and run.closed
 
 
 def _position(state: FlowState, found: Policy) -> int:
