@@ -41,8 +41,8 @@ def entry_matches(entry: ServiceEntry, traffic: Traffic) -> bool:
     return True
 
 
-def _spans(entry: ServiceEntry) -> tuple[Range, Range]:
-    """What an entry allows in the last two numbers of `Traffic`."""
+def spans_of(entry: ServiceEntry) -> tuple[Range, Range]:
+    """What an entry allows in the last two numbers of `Traffic`: (first, last) of each."""
     if entry.protocol == ICMP:
         kind, code = entry.destination_low, entry.destination_high
         return (_ICMP_NUMBERS if kind == -1 else (kind, kind), _ICMP_NUMBERS if code == -1 else (code, code))
@@ -65,7 +65,7 @@ class ServiceIndex:
                 if entry.protocol == PROTOCOL_ANY:
                     self._any |= 1 << item
                     continue
-                first, second = _spans(entry)
+                first, second = spans_of(entry)
                 of_protocol = mine.setdefault(entry.protocol, (item, [], []))
                 of_protocol[1].append(first)
                 of_protocol[2].append(second)
@@ -140,14 +140,14 @@ def compile_services(services: Mapping[str, Service], previous: ServiceTable | N
 def _unspecific(entry: ServiceEntry) -> bool:
     """Whether an entry takes a whole protocol that has ports or types, or every protocol."""
     if entry.protocol in {TCP, UDP}:
-        return _spans(entry) == (_PORTS, _PORTS)
+        return spans_of(entry) == (_PORTS, _PORTS)
     if entry.protocol == ICMP:
-        return _spans(entry) == (_ICMP_NUMBERS, _ICMP_NUMBERS)
+        return spans_of(entry) == (_ICMP_NUMBERS, _ICMP_NUMBERS)
     return entry.protocol == PROTOCOL_ANY
 
 
 def _rank(service: Service, entry: ServiceEntry) -> tuple[bool, bool, int, int, bool]:
-    first, second = _spans(entry)
+    first, second = spans_of(entry)
     widths = (second[1] - second[0], first[1] - first[0])
     if entry.protocol == ICMP:
         widths = (widths[1], widths[0])  # the type says more than the code

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nsemu.cli import unbuilt
-from nsemu.cli.action import rollback
+from nsemu.cli.action import policy_verify, rollback
 from nsemu.cli.context import Context
 from nsemu.cli.grammar import Arguments, Command, argument, choice, keyword
 from nsemu.cli.types import INTERFACE
@@ -56,6 +56,7 @@ EXEC = keyword(
                 ),
             ),
         ),
+        policy_verify.EXEC_POLICY,
         rollback.EXEC_CONFIG,
         *unbuilt.EXEC,
     ),

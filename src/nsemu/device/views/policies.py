@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from nsemu.config.policy import GLOBAL_ZONE, Policy
+from nsemu.config.policy import GLOBAL_ZONE, Policy, ZonePair
 from nsemu.device.device import Device
+from nsemu.policy.book import Book
+from nsemu.policy.shadow import Shadow, shadows
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,16 @@ def policy_views(device: Device) -> tuple[PolicyView, ...]:
         if number in config.policies
     ]
     return _views(device, ordered)
+
+
+def hidden_policies(device: Device, zones: ZonePair | None = None) -> tuple[Shadow, ...]:
+    """The policies that others hide, of one list or of all."""
+    config = device.config_in_force
+    lists = config.policy_order if zones is None else {zones: config.policy_order.get(zones, ())}
+    book = Book(config, device.dns.lookup)
+    return tuple(
+        shadow for order in lists.values() for shadow in shadows([config.policies[number] for number in order], book)
+    )
 
 
 def policy_view(device: Device, number: int) -> PolicyView | None:
