@@ -438,13 +438,13 @@ def test_events_wrap_after_a_blank(text: str, parts: list[str]) -> None:
 
 def test_counter_cells() -> None:
     values = {"in bytes": 2391954371, "out bytes": 2188210410}
-    first, *_others, last = counter._cells(counter._HARDWARE, values)
+    first, *_others, last = counter._cells(counter.HARDWARE_COUNTERS, values)
     assert first == "in bytes      2391954371 | out bytes     2188210410 | early frame            0"
     assert last == f"in short frame         0 | out heartbeat          0 | {' ' * 24}"
 
 
 def test_every_drop_moves_a_counter_that_is_shown() -> None:
-    shown = {name for row in counter.FLOW_COUNTERS for name in row}
+    shown = {name for row in (*counter.FLOW_COUNTERS, *counter.HARDWARE_COUNTERS) for name in row}
     assert {reason.counter for reason in DropReason} <= shown
 
 

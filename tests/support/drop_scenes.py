@@ -312,6 +312,22 @@ def others_ipsec() -> tuple[Box, PacketTrace]:
     return _bridged("", b"\x08\x00", ip("10.1.1.5", "9.9.9.9", 51, bytes(40)))
 
 
+def unknown_vlan() -> tuple[Box, PacketTrace]:
+    box = Box(BASE + "set interface ethernet1.1 tag 10 zone Trust\n")
+    story = PacketTrace()
+    macs = box.device.interfaces.items["ethernet1"].mac + bytes.fromhex("02aa00000001")
+    frame = macs + bytes.fromhex("8100000b0800") + echo("10.1.1.5", "9.9.9.9")
+    box.device.receive("ethernet1", frame, story)
+    return box, story
+
+
+def route_denied() -> tuple[Box, PacketTrace]:
+    return _plain(
+        "set interface ethernet1 ip 10.1.7.1/24 secondary\nset interface ethernet1 route-deny\n",
+        echo("10.1.1.5", "10.1.7.5"),
+    )
+
+
 SCENES: dict[DropReason, Scene] = {
     DropReason.ILLEGAL_PACKET: illegal,
     DropReason.BAD_CHECKSUM: bad_checksum,
@@ -351,4 +367,6 @@ SCENES: dict[DropReason, Scene] = {
     DropReason.UNKNOWN_MAC: unknown_mac,
     DropReason.NON_IP: non_ip,
     DropReason.OTHERS_IPSEC: others_ipsec,
+    DropReason.UNKNOWN_VLAN: unknown_vlan,
+    DropReason.ROUTE_DENIED: route_denied,
 }

@@ -66,7 +66,7 @@ def test_known_destinations_get_it_alone() -> None:
     bench.received()
     bench.send(1, mac(2))
     assert bench.received() == [0, 1, 0]
-    assert list(bench.switch.stations()) == [(mac(1), "p1"), (mac(2), "p2")]
+    assert list(bench.switch.stations()) == [(0, mac(1), "p1"), (0, mac(2), "p2")]
 
 
 @pytest.mark.parametrize("group", [BROADCAST_MAC, bytes.fromhex("01005e000005")])
@@ -105,7 +105,7 @@ def test_ageing() -> None:
     bench.scheduler.run_for(1)
     bench.send(1, mac(2))
     assert bench.received() == [0, 1, 1]
-    assert [one for one, _ in bench.switch.stations()] == [mac(1)]
+    assert [one for _, one, _ in bench.switch.stations()] == [mac(1)]
 
 
 def test_a_pulled_cable_forgets_its_stations_and_takes_no_floods() -> None:

@@ -55,7 +55,7 @@ def test_the_shape_of_a_problem() -> None:
         ("{}", "topology.nodes.n.kind: missing; allowed: screenos, host, router, nat, switch"),
         ("[1]", "topology.nodes.n: found a list; allowed: a mapping (key: value)"),
         ("{kind: [x]}", "topology.nodes.n.kind: found a list; allowed: screenos"),
-        ("{kind: switch, ports: 4}", "topology.nodes.n.ports: found 'ports'; unknown key; allowed: kind, description"),
+        ("{kind: switch, ports: 4}", "topology.nodes.n.ports: found '4'; allowed: a mapping (key: value)"),
         ("{kind: screenos, typ: x}", "did you mean 'type'?"),
         ("{kind: screenos, type: ns28}", "n.type: found 'ns28'; unknown platform; allowed: ns208, ns5gt; did you mean 'ns208'?"),
         ("{kind: screenos, startup-config: a/b.cfg}", "no such file: 'labs/a/b.cfg' (paths are relative to this file)"),

@@ -19,6 +19,10 @@ class InterfaceKind(Enum):
     NULL = "null"
 
 
+GROUP_STEM = "bgroup"
+"""How the names of bridge groups begin."""
+
+
 class InterfaceMode(Enum):
     """NAT mode translates the source of traffic that leaves for another zone (B194). The value is the CLI word."""
 
@@ -78,7 +82,8 @@ class Interface:
     none elsewhere. `mtu` 0 means the default of the kind. `link_down` is `phy link-down`.
     `dhcp_client` takes the address from a server, `dhcp_server` is the only one to accept, 0 for any.
     `loopback_group` names the loopback interface whose MIPs and DIP pools this interface serves as well. `bridge`
-    counts on `vlan1` alone.
+    counts on `vlan1` alone. `tag` is the IEEE 802.1Q VLAN of a sub-interface, 0 without one; `port_group` the bridge
+    group (`bgroup0`) whose port this interface is. `secondary` are further addresses, in networks of their own.
     """
 
     name: str
@@ -99,6 +104,26 @@ class Interface:
     bridge: BridgeSettings = BridgeSettings()
     dhcp_client: bool = False
     dhcp_server: int = 0
+    tag: int = 0
+    port_group: str | None = None
+    secondary: tuple[Prefix, ...] = ()
+    route_deny: bool = False
+
+    @property
+    def parent(self) -> str | None:
+        """The interface of which a sub-interface (`ethernet3.1`) is a part; None for any other."""
+        stem, dot, _number = self.name.rpartition(".")
+        return stem if dot and self.kind is InterfaceKind.ETHERNET else None
+
+    @property
+    def is_group(self) -> bool:
+        """Whether it is a bridge group, which has ports instead of a link."""
+        return self.name.startswith(GROUP_STEM)
+
+    @property
+    def prefixes(self) -> tuple[Prefix, ...]:
+        """All its addresses, the primary one first."""
+        return ((self.address,) if self.address is not None else ()) + self.secondary
 
 
 def management_services(interface: Interface) -> frozenset[ManagementService]:

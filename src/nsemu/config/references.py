@@ -209,7 +209,7 @@ def users_of_interface(tables: Tables, name: str) -> list[str]:
         + [
             _plain("interface", other.name)
             for other in tables.interfaces.values()
-            if name in {other.unnumbered, other.loopback_group}
+            if name in {other.unnumbered, other.loopback_group, other.port_group, other.parent}
         ]
         + kept_users(tables.kept, ("interface", name))
     )

@@ -61,7 +61,7 @@ class Compiler:
             address: interface
             for interface in state.interfaces.values()
             if interface.vrouter
-            for address in (interface.manage_ip, interface.config.address and interface.config.address.address)
+            for address in (interface.manage_ip, *(prefix.address for prefix in interface.config.prefixes))
             if address
         }
         compile_translation(state, config)
@@ -72,7 +72,10 @@ class Compiler:
         self.refresh_routes(now)
         configure_screening(state)
         for interface in state.interfaces.values():
-            if interface.name in old.interfaces and old.interfaces[interface.name].address != interface.config.address:
+            if (
+                interface.name in old.interfaces
+                and old.interfaces[interface.name].prefixes != interface.config.prefixes
+            ):
                 state.neighbors.forget(interface)
 
     def follow_schedules(self) -> None:

@@ -23,6 +23,7 @@ DROP_LINES: Final[dict[DropReason, str]] = {
     DropReason.NO_REVERSE_ROUTE: "packet dropped, no reverse route to ({destination}->{source}) in vr {vrouter}",
     DropReason.ROUTE_LOOP: "packet dropped, route loop to ({source}->{destination}) in vr {vrouter}",
     DropReason.NULL_ROUTE: "packet dropped, null route {detail}",
+    DropReason.ROUTE_DENIED: "packet dropped, route-deny on interface {detail}",
     DropReason.POLICY_DENY: "packet dropped, denied by policy",
     DropReason.POLICY_REJECT: "packet dropped, rejected by policy",
     DropReason.DEFAULT_DENY: "packet dropped, denied by policy",
@@ -47,6 +48,7 @@ DROP_LINES: Final[dict[DropReason, str]] = {
     DropReason.LINK_DOWN: "packet dropped, interface {detail} is down",
     DropReason.UNKNOWN_MAC: "packet dropped, no mac entry ({detail})",
     DropReason.NON_IP: "packet dropped, not ip ({detail})",
+    DropReason.UNKNOWN_VLAN: "packet dropped, no interface for {detail}",
     DropReason.OTHERS_IPSEC: "packet dropped, ipsec of others",
     **{reason: f"packet dropped: {reason.text} attack" for reason in DropReason if reason.name.startswith("SCREEN_")},
 }

@@ -25,10 +25,12 @@ from nsemu.device.interfaces import InterfaceSet
 from nsemu.device.local_tcp import LocalTcp
 from nsemu.device.monitor import InterfaceMonitors
 from nsemu.device.names import names_in_use
+from nsemu.device.port_group import PortGroups
 from nsemu.device.ramp import SessionRamp
 from nsemu.device.schedules import PolicySchedules, end_sessions
 from nsemu.device.traffic_log import TrafficLog
 from nsemu.device.tunnels import TunnelPlan
+from nsemu.device.vlan import TAG, tagged, untag
 from nsemu.flow import bridge
 from nsemu.flow.icmp_errors import report_silent_neighbor
 from nsemu.flow.neighbors import Neighbor
@@ -112,6 +114,7 @@ class Device:
         stream = self._entropy.stream(f"{self.name}/{self.resets}/dhcp")
         self._moved: set[int] = set()
         self.dhcp = DhcpClients(self.state, stream, self._lease_changed)
+        self._port_groups = PortGroups(scheduler, self.send_frame, self.receive)
         self.monitors = InterfaceMonitors(self.state, self.log, self._tracking_changed)
         self.schedules = PolicySchedules(scheduler, self.clock, self._schedules_changed)
         self._compiler = Compiler(self.state, self.interfaces, self.dns)
@@ -211,8 +214,11 @@ class Device:
         counters = ingress.counters
         counters.in_packets += 1
         counters.in_bytes += len(frame)
-        if ingress.bridged:
-            self._bridge(ingress, frame, trace)
+        if ingress.switched:
+            if ingress.bridged:
+                self._bridge(ingress, frame, trace)
+            else:
+                self._port_groups.arrived(ingress, frame, trace)
             return
         ethertype = frame[12:14]
         if ethertype == _IPV4:
@@ -225,19 +231,25 @@ class Device:
                 receive(self.state, ingress, frame, trace)
         elif ethertype == _ARP and (frame[:6] == BROADCAST_MAC or frame[:6] == ingress.mac):
             self.state.neighbors.receive(ingress, frame)
+        elif ethertype == TAG:
+            untag(self.state, ingress, frame, trace, self.receive)
 
     def set_carrier(self, interface: str, up: bool) -> None:
         """The link of an interface came up or went down."""
         found = self.interfaces.set_carrier(interface, up)
-        if found is None:
+        if not found:
             return
         if not up:
-            self.state.neighbors.forget(found)
-            self.state.bridge.macs.forget(found)
+            self.state.bridge.macs.forget(found[0])
+            self._port_groups.forget(found[0])
+        for one in found:
+            if not one.carrier:
+                self.state.neighbors.forget(one)
         self._compiler.refresh_routes(self.scheduler.now)
         if up:
-            self.state.neighbors.announce(found)
-            self.dhcp.carrier(interface)
+            for one in found:
+                self.state.neighbors.announce(one)
+                self.dhcp.carrier(one.name)
             self.dns.refresh()
 
     def originate(self, packet: Ipv4Packet, vrouter: str) -> bool:
@@ -273,10 +285,20 @@ class Device:
         counters = interface.counters
         counters.out_packets += 1
         counters.out_bytes += len(frame)
-        if interface.kind is _VLAN:
-            bridge.leave(self.state, interface, frame, trace)
+        if interface.indirect:
+            self._send_indirect(interface, frame, trace)
             return
         self._transmit(interface.name, frame, trace if trace is not None and trace.travels else None)
+
+    def _send_indirect(self, interface: RunInterface, frame: bytes, trace: PacketTrace | None) -> None:
+        """By the bridge, with a tag by the parent, or by a port of the group."""
+        if interface.kind is _VLAN:
+            bridge.leave(self.state, interface, frame, trace)
+        elif interface.parent is not None:
+            interface.parent.counters.flow["out vlan"] += 1
+            self.send_frame(interface.parent, tagged(frame, interface.tag), trace)
+        else:
+            self._port_groups.leave(interface, frame, trace)
 
     def acquire(self, path: TunnelPath) -> None:
         """Traffic wants an SA (B061)."""
@@ -378,6 +400,7 @@ class Device:
         before = {name: interface.address for name, interface in self.interfaces.items.items()}
         self.schedules.configure(config)
         self._compiler.closed = self.schedules.closed
+        before = {name: (one.address, one.secondary) for name, one in self.interfaces.items.items()}
         self._compiler.apply(leased(config, leases), now)
         end_sessions(self.state, self.schedules.closed)
         self._follow_monitors()
@@ -388,7 +411,7 @@ class Device:
         servers = tuple(dict.fromkeys((*config.system.dns_servers, *learned)))
         self.dns.configure(names_in_use(config), servers, config.system.domain)
         for name, interface in self.interfaces.items.items():
-            if interface.address != before.get(name, 0) and not interface.is_tunnel:
+            if (interface.address, interface.secondary) != before.get(name, (0, ())) and not interface.is_tunnel:
                 self.state.neighbors.announce(interface)
 
     def _follow_monitors(self) -> None:

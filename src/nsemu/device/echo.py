@@ -110,7 +110,7 @@ class EchoProber:
         state = self._device.state
         egress = egress_towards(state, self._vrouter, self._destination)
         if egress is None or egress.address:
-            return egress.address if egress is not None else 0
+            return egress.source_towards(self._destination) if egress is not None else 0
         paths = (state.paths[number] for number in egress.tunnel_ids if number in state.paths)
         return next((path.outgoing.address for path in paths), 0)
 

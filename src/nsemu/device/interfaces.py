@@ -7,13 +7,14 @@ from collections.abc import Callable
 
 from nsemu.config.bridge import L2_NULL, VLAN1
 from nsemu.config.device import DeviceConfig
-from nsemu.config.interface import Interface, InterfaceKind, management_services
+from nsemu.config.interface import GROUP_STEM, Interface, InterfaceKind, management_services
 from nsemu.config.zone import Zone, ZoneKind
 from nsemu.device.monitor import monitored_down
 from nsemu.runtime.interface import DEFAULT_MTU, RunInterface
 from nsemu.sim.scheduler import Instant
 
 _VENDOR = bytes.fromhex("0010db")
+_GROUP_NUMBER = 11
 _TUNNEL_NUMBER = 20
 _LOOPBACK_NUMBER = 21
 _NULL_NUMBER = 22
@@ -43,6 +44,8 @@ class InterfaceSet:
             interface = self.items.get(record.name) or self._create(config, record)
             self.items[record.name] = interface
             self._update(interface, record, config)
+        self._join()
+        for interface in self.items.values():
             self._carrier(interface)
         for name, zone in zones.items():
             self.items[name] = self._stand_for(zone, name, config)
@@ -68,22 +71,35 @@ class InterfaceSet:
                 changed = True
         return changed
 
-    def set_carrier(self, name: str, up: bool) -> RunInterface | None:
-        """A link came up or went down."""
+    def set_carrier(self, name: str, up: bool) -> list[RunInterface]:
+        """A link came up or went down; the interface, and those that go up or down with it."""
         self.carriers[name] = up
         interface = self.items.get(name)
-        if interface is not None:
-            self._carrier(interface)
-            if interface.bridged:
-                self._follow_ports()
-        return interface
+        if interface is None:
+            return []
+        before = {one.name: one.carrier for one in self.items.values()}
+        for one in self._above(interface):
+            self._carrier(one)
+        if interface.bridged:
+            self._follow_ports()
+        followers = [one for one in self._above(interface)[1:] if one.carrier != before[one.name]]
+        return [interface, *followers]
+
+    def _above(self, interface: RunInterface) -> list[RunInterface]:
+        """An interface and those that use its link, in the order in which they depend on each other."""
+        found = [interface]
+        if interface.group is not None:
+            found.append(interface.group)
+        for one in list(found):
+            found += one.parts.values()
+        return found
 
     def set_link_mtu(self, name: str, mtu: int | None) -> None:
         """The longest packet that the link of an interface carries; None without a limit."""
         self.link_mtus[name] = mtu or 65535
         interface = self.items.get(name)
-        if interface is not None:
-            interface.mtu = min(interface.config.mtu or DEFAULT_MTU, self.link_mtus[name])
+        for one in self._above(interface) if interface is not None else ():
+            one.mtu = self._mtu(one)
 
     def restart(self) -> None:
         """Forget the run-time interfaces; the links stay as they are."""
@@ -108,14 +124,55 @@ class InterfaceSet:
         interface.address = prefix.address if prefix is not None else 0
         interface.length = prefix.length if prefix is not None and record.address is not None else 0
         interface.manage_ip = record.manage_ip or 0
-        interface.mtu = min(record.mtu or DEFAULT_MTU, self.link_mtus.get(record.name, 65535))
+        interface.mtu = self._mtu(interface)
+        interface.secondary = record.secondary
         interface.nat_mode = record.mode.value == "nat"
         bridging = zone is not None and zone.kind is ZoneKind.LAYER2
         interface.manage = zone.services if zone is not None and bridging else management_services(record)
 
+    def _join(self) -> None:
+        """Sub-interfaces to their parents, ports to their groups."""
+        for interface in self.items.values():
+            interface.parts, interface.ports = {}, ()
+        for interface in self.items.values():
+            record = interface.config
+            interface.group = self.items.get(record.port_group) if record.port_group else None
+            if interface.group is not None:
+                interface.group.ports += (interface,)
+                interface.zone, interface.zone_id, interface.vrouter, interface.bridged = "Null", 0, "", False
+            interface.tag = record.tag
+            interface.parent = self.items.get(record.parent) if record.parent else None
+            if interface.parent is not None:
+                interface.mac = interface.parent.mac
+                if interface.tag:
+                    interface.parent.parts[interface.tag] = interface
+            interface.switched = interface.bridged or interface.group is not None
+            interface.indirect = interface.kind is InterfaceKind.VLAN or interface.parent is not None or record.is_group
+        for interface in self.items.values():
+            interface.mtu = self._mtu(interface)
+
+    def _mtu(self, interface: RunInterface) -> int:
+        """What is configured, the parent's for a sub-interface; less where a link carries less."""
+        configured = interface.config.mtu
+        if interface.parent is not None:
+            below = self._mtu(interface.parent)
+            return min(configured or below, below)
+        wires = [port.name for port in interface.ports] if interface.config.is_group else [interface.name]
+        return min([configured or DEFAULT_MTU, *(self.link_mtus.get(name, 65535) for name in wires)])
+
     def _carrier(self, interface: RunInterface) -> None:
         if interface.kind is InterfaceKind.ETHERNET:
-            interface.carrier = self.carriers.get(interface.name, False) and not interface.config.link_down
+            interface.carrier = self._has_link(interface)
+
+    def _has_link(self, interface: RunInterface) -> bool:
+        """Whether frames can come and go: by the link, any port of the group, or the parent when there is a tag."""
+        if interface.config.link_down:
+            return False
+        if interface.parent is not None:
+            return interface.tag > 0 and self._has_link(interface.parent)
+        if interface.config.is_group:
+            return any(self._has_link(port) for port in interface.ports)
+        return self.carriers.get(interface.name, False)
 
     def _stand_for(self, zone: Zone, name: str, config: DeviceConfig) -> RunInterface:
         """The interface that stands for a layer 2 zone where VPNs need one: it has the addresses of `vlan1`."""
@@ -173,6 +230,10 @@ def _numbers(config: DeviceConfig, record: Interface) -> tuple[int, int]:
     names = config.platform.interfaces
     if record.name in names:
         return names.index(record.name), 0
+    if record.parent is not None and record.parent in config.interfaces:
+        return _numbers(config, config.interfaces[record.parent])[0], int(record.name.rpartition(".")[2])
+    if record.is_group:
+        return _GROUP_NUMBER + int(record.name[len(GROUP_STEM) :]), 0
     if record.kind is InterfaceKind.TUNNEL:
         return _TUNNEL_NUMBER, int(record.name.partition(".")[2])
     if record.kind is InterfaceKind.LOOPBACK:

@@ -112,10 +112,11 @@ class NeighborTable:
             self._send(interface, arp.sender_mac + interface.mac + _ARP + reply.build(), None)
 
     def announce(self, interface: RunInterface) -> None:
-        """A gratuitous ARP for the interface's address."""
+        """A gratuitous ARP for each address of the interface."""
         if interface.address and interface.carrier and interface.kind in _ON_A_WIRE:
-            arp = ArpPacket(1, interface.mac, interface.address, ZERO_MAC, interface.address)
-            self._send(interface, BROADCAST_MAC + interface.mac + _ARP + arp.build(), None)
+            for address in (interface.address, *(prefix.address for prefix in interface.secondary)):
+                arp = ArpPacket(1, interface.mac, address, ZERO_MAC, address)
+                self._send(interface, BROADCAST_MAC + interface.mac + _ARP + arp.build(), None)
 
     def forget(self, interface: RunInterface) -> None:
         """Drop what is known of an interface's wire (its link or address went)."""
@@ -140,7 +141,7 @@ class NeighborTable:
             return
         neighbor.retries += 1
         interface = neighbor.interface
-        arp = ArpPacket(1, interface.mac, interface.address, ZERO_MAC, neighbor.address)
+        arp = ArpPacket(1, interface.mac, interface.source_towards(neighbor.address), ZERO_MAC, neighbor.address)
         self._send(interface, BROADCAST_MAC + interface.mac + _ARP + arp.build(), None)
         self._scheduler.after(RETRY_INTERVAL, self._ask, neighbor)
 

@@ -38,7 +38,8 @@ def originate(
         return _into_tunnel(state, through, packet, trace)
     resolution = resolve(state.routes, vrouter, packet.destination)
     egress = state.interfaces.get(resolution.entry.interface or "") if resolution is not None else None
-    packet = _with_source(packet, packet.source or (egress.address if egress is not None else 0))
+    if resolution is not None and egress is not None and not packet.source:
+        packet = _with_source(packet, egress.source_towards(resolution.entry.next_hop(packet.destination)))
     _enter(state, packet, vrouter, trace)
     if trace is not None:
         trace.add(lookup_step(state, SELF, (packet.source, packet.destination), vrouter))

@@ -340,6 +340,10 @@ def _is_broadcast(state: FlowState, packet: Packet) -> bool:
         and interface.address | (0xFFFFFFFF >> interface.length) == packet.destination
         for interface in state.interfaces.values()
         if interface.address
+    ) or any(
+        prefix.length < 31 and prefix.broadcast == packet.destination
+        for interface in state.interfaces.values()
+        for prefix in interface.secondary
     )
 
 

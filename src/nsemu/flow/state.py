@@ -144,6 +144,8 @@ class FlowState:
             return False
         if address in {interface.address, interface.manage_ip}:
             return True
+        if any(prefix.address == address for prefix in interface.secondary):
+            return True
         if any(low <= address <= high for low, high in self.proxies.get(interface.name, ())):
             return True
         translated = self.routed_proxies.get(interface.name, ())

@@ -15,7 +15,7 @@ from nsemu.lab.nat_box import NatBox, NatRules
 from nsemu.lab.port import Port
 from nsemu.lab.router import Router
 from nsemu.lab.screenos import ScreenosNode
-from nsemu.lab.switch import Switch
+from nsemu.lab.switch import PortVlans, Switch
 from nsemu.lab.topology.model import (
     HOST_NODE,
     Endpoint,
@@ -114,6 +114,7 @@ def _host(network: Network, spec: NodeSpec) -> Node:
         spec.address,
         spec.gateway,
         routes={route.to: route.via for route in spec.routes},
+        vlan=spec.vlan,
     )
     host.store.users.update(spec.users)
     for name, file in spec.files.items():
@@ -146,7 +147,9 @@ def _nat(network: Network, spec: NodeSpec) -> Node:
 
 
 def _switch(network: Network, spec: NodeSpec) -> Node:
-    return Switch(spec.name, network.scheduler)
+    assert isinstance(spec, SwitchSpec)
+    vlans = {name: PortVlans(one.native, one.tagged) for name, one in spec.ports.items()}
+    return Switch(spec.name, network.scheduler, vlans=vlans)
 
 
 _MAKERS: Mapping[type[NodeSpec], Callable[[Network, NodeSpec], Node]] = {

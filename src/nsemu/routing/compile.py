@@ -75,11 +75,17 @@ def _connected(ground: Ground) -> Iterator[Draft]:
         if record.address is None or vrouter is None or vrouter not in ground.config.vrouters:
             continue
         fault = ground.fault(name, vrouter)
-        networks = [(RouteProtocol.CONNECTED, record.address.network)] if record.address.length < 32 else []
-        for protocol, prefix in (*networks, (RouteProtocol.HOST, Prefix(record.address.address, 32))):
+        for protocol, prefix in _of_address(record.prefixes):
             preference = ground.config.vrouters[vrouter].preference("connected")
             key = (name, protocol, prefix)
             yield Draft(vrouter, prefix, name, 0, None, protocol, preference, 0, False, fault, key)
+
+
+def _of_address(addresses: tuple[Prefix, ...]) -> Iterator[tuple[RouteProtocol, Prefix]]:
+    for address in addresses:
+        if address.length < 32:
+            yield RouteProtocol.CONNECTED, address.network
+        yield RouteProtocol.HOST, Prefix(address.address, 32)
 
 
 def _defaults(ground: Ground) -> Iterator[Draft]:

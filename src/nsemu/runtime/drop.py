@@ -65,6 +65,12 @@ class DropReason(Enum):
         "The preferred route is inactive and the null route took over: look at the tunnel interface.",
         3,
     )
+    ROUTE_DENIED = Disposition(
+        "no route",
+        "routed out of the interface it came in by",
+        "The interface refuses that: unset interface NAME route-deny.",
+        4,
+    )
     POLICY_DENY = Disposition("policy deny", "denied by policy", "The policy that matched says deny.")
     POLICY_REJECT = Disposition("policy deny", "rejected by policy", "The policy that matched says reject.", 1)
     DEFAULT_DENY = Disposition(
@@ -142,6 +148,11 @@ class DropReason(Enum):
         "unknown pak",
         "neither IPv4 nor ARP",
         "Transparent mode: set interface vlan1 bypass-non-ip lets such frames pass.",
+    )
+    UNKNOWN_VLAN = Disposition(
+        "drop vlan",
+        "no sub-interface has the VLAN tag",
+        "Make one: set interface NAME.N tag VLAN zone ZONE; or send without tag.",
     )
     OTHERS_IPSEC = Disposition(
         "misc prot",

@@ -9,7 +9,7 @@ from typing import Any
 
 from nsemu.config.interface import Interface, InterfaceKind, ManagementService
 from nsemu.runtime.counters import InterfaceCounters
-from nsemu.wire.address import ZERO_MAC
+from nsemu.wire.address import ZERO_MAC, Prefix
 
 DEFAULT_MTU = 1500
 
@@ -21,6 +21,10 @@ class RunInterface:
     binding ("Null" when unbound). `address` is the effective one: a borrowed one for an unnumbered tunnel interface.
     `screen` is the `screen.zone.ZoneScreen` of its zone, None while no option is on. `bridged` says that it is in a
     layer 2 zone: frames that are not for the device pass it with their MAC addresses.
+
+    A sub-interface sends frames with its `tag` by its `parent`, which keeps its `parts` by tag. A bridge group has
+    `ports`, each of which knows its `group`. `switched` says that frames that come in are switched first (layer 2 zone,
+    port of a group), `indirect` that frames go out by another interface; the fast path looks at these two only.
     """
 
     __slots__ = (
@@ -29,7 +33,9 @@ class RunInterface:
         "carrier",
         "config",
         "counters",
+        "group",
         "if_index",
+        "indirect",
         "kind",
         "last_change",
         "length",
@@ -40,10 +46,16 @@ class RunInterface:
         "name",
         "nat_mode",
         "number",
+        "parent",
+        "parts",
+        "ports",
         "present",
         "screen",
+        "secondary",
         "short_name",
         "status_changes",
+        "switched",
+        "tag",
         "tunnel_ids",
         "up",
         "vrouter",
@@ -77,11 +89,23 @@ class RunInterface:
         self.manage: frozenset[ManagementService] = frozenset()
         self.tunnel_ids: tuple[int, ...] = ()
         self.screen: Any = None
+        self.secondary: tuple[Prefix, ...] = ()
+        self.tag = 0
+        self.parent: RunInterface | None = None
+        self.parts: dict[int, RunInterface] = {}
+        self.group: RunInterface | None = None
+        self.ports: tuple[RunInterface, ...] = ()
+        self.switched = False
+        self.indirect = config.kind is InterfaceKind.VLAN
 
     @property
     def is_tunnel(self) -> bool:
         """Whether packets leave it encrypted."""
         return self.kind is InterfaceKind.TUNNEL
+
+    def source_towards(self, next_hop: int) -> int:
+        """Its address in the network of a next hop; the primary one when none is."""
+        return next((prefix.address for prefix in self.secondary if next_hop in prefix), self.address)
 
     def __repr__(self) -> str:
         return f"RunInterface({self.name})"

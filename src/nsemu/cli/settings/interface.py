@@ -27,7 +27,7 @@ from nsemu.wire.address import Prefix, format_ipv4
 
 UNBOUND = "Null"
 _CREATED = re.compile(r"(tunnel|loopback)\.(0|[1-9]\d{0,3})", re.ASCII)
-_SUBINTERFACE = re.compile(r"(.+)\.[1-9]\d{0,3}", re.ASCII)
+_SUBINTERFACE = re.compile(r"([^.]+)\.[1-9]\d{0,3}", re.ASCII)
 _GROUP = re.compile(r"bgroup[0-3]|serial0/0", re.ASCII)
 
 
@@ -76,7 +76,8 @@ def _put(editor: Editor, interface: Interface) -> None:
     editor.interfaces.put(interface.name, interface)
 
 
-def _configurable(editor: Editor, arguments: Arguments) -> Interface:
+def configurable(editor: Editor, arguments: Arguments) -> Interface:
+    """The interface that a line is about, made when it is named for the first time. Raises ConfigError."""
     interface = find(editor, arguments["interface"])
     if interface.kind is InterfaceKind.NULL:
         raise ConfigError("interface null cannot be configured")
@@ -85,7 +86,7 @@ def _configurable(editor: Editor, arguments: Arguments) -> Interface:
 
 def _existing(editor: Editor, arguments: Arguments) -> Interface:
     require(editor.interfaces, arguments["interface"], "interface")
-    return _configurable(editor, arguments)
+    return configurable(editor, arguments)
 
 
 # --- the interface itself
@@ -107,10 +108,15 @@ def _routes(editor: Editor, name: str) -> Iterator[str]:
 
 
 def _set_zone(editor: Editor, arguments: Arguments) -> None:
-    interface = _configurable(editor, arguments)
+    interface = configurable(editor, arguments)
     zone = require(editor.zones, arguments["zone"], "zone")
     if interface.zone == zone.name:
         return
+    if interface.port_group is not None and zone.name != UNBOUND:
+        raise ConfigError(
+            f"interface {interface.name} is a port of {interface.port_group} "
+            f"(unset interface {interface.port_group} port {interface.name} first)"
+        )
     _check_kind(interface, zone)
     _check_idle(editor, interface, zone.name)
     check_binding(editor, interface, zone)
@@ -156,7 +162,7 @@ def _unset_zone(editor: Editor, arguments: Arguments) -> None:
 def _zone_rows(config: DeviceConfig, _scope: Arguments) -> Iterator[Row]:
     bound = {name for name, _zone in config.platform.bindings}
     for interface in config.interfaces.values():
-        if interface.kind in {InterfaceKind.NULL, InterfaceKind.VLAN}:
+        if interface.kind in {InterfaceKind.NULL, InterfaceKind.VLAN} or interface.tag:
             continue
         if interface.zone != UNBOUND or is_made(config, interface) or interface.name in bound:
             yield Row({"interface": interface.name, "zone": interface.zone})
@@ -166,15 +172,17 @@ def _zone_rows(config: DeviceConfig, _scope: Arguments) -> Iterator[Row]:
 
 
 def _set_address(editor: Editor, arguments: Arguments) -> None:
-    interface = _configurable(editor, arguments)
+    interface = configurable(editor, arguments)
     address: Prefix = arguments["address"] if "address" in arguments else Prefix(arguments["host"], arguments["mask"])
     if interface.zone == UNBOUND:
         raise ConfigError(f"interface {interface.name} is in no zone (set interface {interface.name} zone first)")
     check_address(editor, interface)
     if address != interface.address:
         refuse_if_used(f"address of interface {interface.name}", services_of_interface(editor, interface.name))
-    _check_host(address)
-    _check_overlap(editor, interface, address)
+    check_host(address)
+    check_overlap(editor, interface, address)
+    if any(address.overlaps(other) for other in interface.secondary):
+        raise DuplicateError(f"IP address {address} overlaps with a secondary one of interface {interface.name}")
     manage_ip = interface.manage_ip if interface.manage_ip is not None and interface.manage_ip in address else None
     if manage_ip == address.address:
         manage_ip = None
@@ -182,7 +190,8 @@ def _set_address(editor: Editor, arguments: Arguments) -> None:
     _put(editor, replace(interface, address=address, unnumbered=None, manage_ip=manage_ip))
 
 
-def _check_host(address: Prefix) -> None:
+def check_host(address: Prefix) -> None:
+    """Refuse what cannot be the address of an interface. Raises ConfigError."""
     first = address.address >> 24
     if address.address == 0 or first == 127 or first >= 224:
         raise ConfigError(f"invalid IP address {address} (a unicast host address expected)")
@@ -192,17 +201,19 @@ def _check_host(address: Prefix) -> None:
         raise ConfigError(f"invalid IP address {address} (a host address of {address.network} expected)")
 
 
-def _check_overlap(editor: Editor, interface: Interface, address: Prefix) -> None:
+def check_overlap(editor: Editor, interface: Interface, address: Prefix) -> None:
+    """Refuse an address in a network of another interface of the virtual router. Raises DuplicateError."""
     vrouter = vrouter_of(editor, interface)
     for other in editor.interfaces.values():
         if other.name == interface.name or other.address is None or vrouter_of(editor, other) != vrouter:
             continue
-        if other.address.overlaps(address):
-            raise DuplicateError(f"IP address {address} overlaps with {other.address} of interface {other.name}")
+        for taken in other.prefixes:
+            if taken.overlaps(address):
+                raise DuplicateError(f"IP address {address} overlaps with {taken} of interface {other.name}")
 
 
 def _set_unnumbered(editor: Editor, arguments: Arguments) -> None:
-    interface = _configurable(editor, arguments)
+    interface = configurable(editor, arguments)
     lender = require(editor.interfaces, arguments["lender"], "interface")
     if interface.kind is not InterfaceKind.TUNNEL:
         raise ConfigError(f"interface {interface.name} cannot be unnumbered (a tunnel interface expected)")
@@ -216,6 +227,11 @@ def _set_unnumbered(editor: Editor, arguments: Arguments) -> None:
 
 def _unset_address(editor: Editor, arguments: Arguments) -> None:
     interface = _existing(editor, arguments)
+    if interface.secondary:
+        raise ConfigError(
+            f"interface {interface.name} has secondary IP address {interface.secondary[0]} "
+            f"(unset interface {interface.name} ip {interface.secondary[0]} secondary first)"
+        )
     given = arguments.get("address")
     if given is not None and given != interface.address:
         raise ConfigError(f"interface {interface.name} has no IP address {given}")
@@ -241,7 +257,7 @@ def _unnumbered_rows(config: DeviceConfig, scope: Arguments) -> Iterator[Row]:
 
 
 def _set_mode(editor: Editor, arguments: Arguments) -> None:
-    interface = _configurable(editor, arguments)
+    interface = configurable(editor, arguments)
     if arguments["mode"] is InterfaceMode.NAT and interface.kind is InterfaceKind.VLAN:
         raise ConfigError(f"interface {interface.name} cannot be in NAT mode")
     _put(editor, replace(interface, mode=arguments["mode"]))
@@ -270,7 +286,7 @@ def _unset_manage(editor: Editor, arguments: Arguments) -> None:
 
 
 def _change_management(editor: Editor, arguments: Arguments, *, on: bool) -> None:
-    interface = _configurable(editor, arguments) if on else _existing(editor, arguments)
+    interface = configurable(editor, arguments) if on else _existing(editor, arguments)
     service: ManagementService | None = arguments.get("service")
     if is_layer2(editor, interface.zone):
         raise ConfigError(
@@ -295,7 +311,7 @@ def _manage_rows(config: DeviceConfig, scope: Arguments) -> Iterator[Row]:
 
 
 def _set_manage_ip(editor: Editor, arguments: Arguments) -> None:
-    interface = _configurable(editor, arguments)
+    interface = configurable(editor, arguments)
     address: int = arguments["address"]
     if interface.address is None:
         raise ConfigError(f"interface {interface.name} has no IP address (set interface {interface.name} ip first)")
@@ -317,7 +333,7 @@ def _manage_ip_rows(config: DeviceConfig, scope: Arguments) -> Iterator[Row]:
 
 
 def _set_manageable(editor: Editor, arguments: Arguments) -> None:
-    _put(editor, replace(_configurable(editor, arguments), manageable=True))
+    _put(editor, replace(configurable(editor, arguments), manageable=True))
 
 
 def _unset_manageable(editor: Editor, arguments: Arguments) -> None:
@@ -334,7 +350,7 @@ def _manageable_rows(config: DeviceConfig, scope: Arguments) -> Iterator[Row]:
 
 
 def _set_mtu(editor: Editor, arguments: Arguments) -> None:
-    _put(editor, replace(_configurable(editor, arguments), mtu=arguments["mtu"]))
+    _put(editor, replace(configurable(editor, arguments), mtu=arguments["mtu"]))
 
 
 def _unset_mtu(editor: Editor, arguments: Arguments) -> None:
@@ -348,7 +364,7 @@ def _mtu_rows(config: DeviceConfig, scope: Arguments) -> Iterator[Row]:
 
 
 def _set_link_down(editor: Editor, arguments: Arguments) -> None:
-    interface = _configurable(editor, arguments)
+    interface = configurable(editor, arguments)
     if interface.kind is not InterfaceKind.ETHERNET:
         raise ConfigError(f"interface {interface.name} has no physical link (an ethernet interface expected)")
     _put(editor, replace(interface, link_down=True))
@@ -364,7 +380,7 @@ def _link_down_rows(config: DeviceConfig, scope: Arguments) -> Iterator[Row]:
 
 
 def _set_description(editor: Editor, arguments: Arguments) -> None:
-    _put(editor, replace(_configurable(editor, arguments), description=arguments["description"]))
+    _put(editor, replace(configurable(editor, arguments), description=arguments["description"]))
 
 
 def _unset_description(editor: Editor, arguments: Arguments) -> None:

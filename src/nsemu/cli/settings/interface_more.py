@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from nsemu.cli.grammar import (
-    Arguments,
     Node,
     TextType,
     any_order,
@@ -15,14 +12,10 @@ from nsemu.cli.grammar import (
     keyword,
     optional,
     sequence,
-    when_set,
 )
-from nsemu.cli.settings import interface, interface_dhcp, monitor
+from nsemu.cli.settings import interface_dhcp, monitor
 from nsemu.cli.settings.kept import Shelf, ip, number, text, words
 from nsemu.cli.types import INTERFACE
-from nsemu.cli.types import ZONE as ZONE_NAME
-from nsemu.config.editor import Editor
-from nsemu.config.errors import ConfigError, DuplicateError
 
 OF = ("interface", "interface")
 PROTOCOL = Shelf("interface protocol", OF)
@@ -217,67 +210,14 @@ _DHCP_NODE = keyword(
 )
 
 
-def _other_network(editor: Editor, arguments: Arguments) -> None:
-    address, first = arguments["address"], editor.interfaces[arguments["interface"]]
-    if first.address is None:
-        raise ConfigError(f"interface {first.name} has no IP address (set interface {first.name} ip first)")
-    for other in editor.interfaces.values():
-        if other.address is not None and other.address.overlaps(address):
-            raise DuplicateError(f"IP address {address} overlaps with {other.address} of interface {other.name}")
-
-
-SECONDARY = Shelf("interface", OF)
-_SECONDARY = SECONDARY.setting("interface ip secondary", ("address",), check=_other_network)
 IP_NODES: tuple[Node, ...] = (
     keyword(
         "dhcp-client", "get the address from a server", keyword("enable", "get the address from a server", _CLIENT)
     ),  # E039
 )
-AFTER_ADDRESS: Node = keyword("secondary", "one more address", _SECONDARY)
-
 MORE = Shelf("interface", OF)
-
-
-def _tagged(editor: Editor, arguments: Arguments) -> None:
-    if "." not in arguments["interface"] or not arguments["interface"].startswith("ethernet"):
-        raise ConfigError(
-            f"interface {arguments['interface']} has no VLAN tag (a sub-interface like ethernet1.1 expected)"
-        )
-    parent = arguments["interface"].rpartition(".")[0]
-    for key, line in editor.kept.items():
-        if key.setting != "interface tag" or key.owner is None or key.owner[1] == arguments["interface"]:
-            continue
-        if ("tag", arguments["tag"]) in line.arguments and key.owner[1].rpartition(".")[0] == parent:
-            raise DuplicateError(f"VLAN tag {arguments['tag']} is taken by interface {key.owner[1]}")
-
-
-_TAG = MORE.setting("interface tag", check=_tagged)
-
-
-def _set_tag(editor: Editor, arguments: Arguments) -> str | None:
-    """`tag N [zone Z]`: makes the sub-interface, gives it the tag, and puts it into the zone."""
-    assert _TAG.set is not None
-    interface.find(editor, arguments["interface"])
-    note = _TAG.set(editor, {name: arguments[name] for name in ("interface", "tag")})
-    if "zone" in arguments:
-        assert interface.INTERFACE_ZONE.set is not None
-        interface.INTERFACE_ZONE.set(editor, arguments)
-    return note
-
-
-TAG = replace(_TAG, set=_set_tag)
-MORE.settings[-1] = TAG
 _KBIT = number("rate", 0, 10_000_000, "kbit/s")
 _MORE = (
-    keyword(
-        "tag",
-        "VLAN tag of a sub-interface",
-        when_set(
-            number("tag", 1, 4094, "VLAN tag"),
-            optional(keyword("zone", "zone of the interface", argument("zone", ZONE_NAME, "zone name"))),
-        ),
-        TAG,
-    ),
     MORE.line(
         "bandwidth",
         "bandwidth of the link",
@@ -297,12 +237,6 @@ _MORE = (
     MORE.line("bypass-icmpv6-mld", "let IPv6 listener discovery pass"),
     MORE.line("bypass-ipv6-others-ipsec", "let IPv6 IPsec of others pass"),
     MORE.line("vlan", "VLAN tags", keyword("trunk", "let tagged frames pass", binds=("trunk", True))),
-    MORE.line(
-        "port",
-        "a port of the group",
-        key=(argument("member", INTERFACE, "interface name"),),
-        uses={"member": "interface"},
-    ),
     MORE.line("webauth", "web authentication", optional(flag("ssl-only", "SSL only", "ssl"))),
     MORE.line("webauth-ip", "address of web authentication", ip("address")),
     MORE.line("group", "interface group", argument("group", INTERFACE, "interface name")),
@@ -337,7 +271,6 @@ _MORE = (
         "answer ARP for others",
         key=(keyword("ip-min", "first", ip("low")), keyword("ip-max", "last", ip("high"))),
     ),
-    MORE.line("route-deny", "no packets back out of the interface"),
     MORE.line(
         "tunnel",
         "tunnel interface",
@@ -428,7 +361,7 @@ _MORE = (
     ),
 )
 NODES: tuple[Node, ...] = (_PROTOCOL_NODE, _DHCP_NODE, *_MORE)
-ITEMS = (*SECONDARY.items, *MORE.items, *PROTOCOL.items, *DHCP.items)
+ITEMS = (*MORE.items, *PROTOCOL.items, *DHCP.items)
 
 ZONE = Shelf("zone", ("zone", "zone"))
 ZONE_NODES: tuple[Node, ...] = (

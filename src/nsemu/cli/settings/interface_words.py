@@ -14,7 +14,7 @@ from nsemu.cli.grammar import (
     when_set,
     when_unset,
 )
-from nsemu.cli.settings import interface_more, nat_words, pbr, transparent
+from nsemu.cli.settings import interface_link, interface_more, nat_words, pbr, transparent
 from nsemu.cli.settings.address import MaskType
 from nsemu.cli.settings.interface import (
     INTERFACE_DESCRIPTION,
@@ -48,7 +48,7 @@ _IP = keyword(
     choice(
         when_set(
             argument(
-                "address", INTERFACE_ADDRESS, "address and mask", choice(INTERFACE_IP, interface_more.AFTER_ADDRESS)
+                "address", INTERFACE_ADDRESS, "address and mask", choice(INTERFACE_IP, interface_link.AFTER_ADDRESS)
             )
         ),
         when_set(argument("host", IP, "address", argument("mask", MaskType(), "netmask", INTERFACE_IP))),
@@ -64,7 +64,7 @@ _IP = keyword(
             choice(
                 INTERFACE_IP,
                 argument(
-                    "address", INTERFACE_ADDRESS, "address and mask", choice(INTERFACE_IP, interface_more.AFTER_ADDRESS)
+                    "address", INTERFACE_ADDRESS, "address and mask", choice(INTERFACE_IP, interface_link.AFTER_ADDRESS)
                 ),
             )
         ),
@@ -110,6 +110,7 @@ NODES = (
                     "mtu", "largest packet", when_set(argument("mtu", NumberType(800, 1500), "octets")), INTERFACE_MTU
                 ),
                 *transparent.INTERFACE_NODES,
+                *interface_link.NODES,
                 *interface_more.NODES,
                 keyword("phy", "physical link", keyword("link-down", "keep the link down", INTERFACE_LINK_DOWN)),
                 keyword(

@@ -17,7 +17,7 @@ Render = Callable[[str, CounterView], Iterator[str]]
 """The lines of the counters of something that is named: `interface ethernet1`, `zone Trust`."""
 
 # Three cells a line, in reading order; an empty name is an empty cell.
-_HARDWARE = (
+HARDWARE_COUNTERS = (
     ("in bytes", "out bytes", "early frame"),
     ("in packets", "out packets", "late frame"),
     ("in no buffer", "out no buffer", "re-xmt limit"),
@@ -79,7 +79,7 @@ def _totals(view: CounterView) -> dict[str, int]:
 
 def _hardware(name: str, view: CounterView) -> Iterator[str]:
     yield f"Hardware counters for {name}:"
-    yield from _cells(_HARDWARE, _totals(view))
+    yield from _cells(HARDWARE_COUNTERS, {**_totals(view), "drop vlan": view.flow.get("drop vlan", 0)})
 
 
 def _flow(name: str, view: CounterView) -> Iterator[str]:

@@ -41,8 +41,11 @@ def _header(layout: Layout) -> str:
 
 
 def _row(view: InterfaceView, layout: Layout) -> str:
-    vlan = "1" if view.kind is InterfaceKind.VLAN else "-"
+    vlan = str(view.tag) if view.tag else "1" if view.kind is InterfaceKind.VLAN else "-"
     vsd = "0" if view.kind is InterfaceKind.NULL else "-"
+    if view.group is not None:
+        blank = cut("N/A", layout.interface_address)
+        return f"  {cut(view.short_name, 12)} {blank} {cut('N/A', 11)} {cut('N/A', 14)}{vlan:>5}   {view.state}   {vsd}"
     address = cut(_table_address(view), layout.interface_address)
     zone, mac = cut(view.zone, 11), cut(_table_mac(view), 14)
     return f"{cut(view.short_name, 14)} {address} {zone} {mac}{vlan:>5}   {view.state}   {vsd}  "
@@ -68,7 +71,7 @@ def _one(context: Context, arguments: Arguments) -> str:
         *_head(view, layout),
         *_tunnels(view),
         *_services(view, layout),
-        *_bandwidth(physical, layout),
+        *(_bandwidth(physical, layout) if view.group is None else ()),
         *_dhcp(view, layout),
         *_bridging(view),
     )
@@ -93,7 +96,8 @@ def _view(context: Context, arguments: Arguments) -> InterfaceView:
 def interface_block(view: InterfaceView, platform: Platform, layout: Layout) -> Iterator[str]:
     """The lines of an interface that `get system` prints."""
     yield from _head(view, layout)
-    yield from _bandwidth(_physical(view, platform), layout)
+    if view.group is None:
+        yield from _bandwidth(_physical(view, platform), layout)
 
 
 def _physical(view: InterfaceView, platform: Platform) -> int:
@@ -105,20 +109,23 @@ def _head(view: InterfaceView, layout: Layout) -> Iterator[str]:
     if layout.extended or view.description:
         yield f"  description {view.description or view.name}"
     number = f"  number {view.number}, if_info {view.number * 88 + view.if_index * 8}, if_index {view.if_index}"
+    number += f", VLAN tag {view.tag}" if view.tag else ""
     yield number + (f", mode {'nat' if view.nat_mode else 'route'}" if view.zone_bound else "")
     yield f"  {_link(view, layout)}"
     changed = f", last change:{dated(view.changed)}" if view.changed is not None else ""
     yield f"  status change:{view.changes}{changed}"
+    if view.group is not None:
+        yield f"  member of {view.group}"
     yield f"  vsys Root, zone {view.zone}, vr {view.vrouter}"
     if view.kind is InterfaceKind.ETHERNET and view.zone_bound:
         yield f"  dhcp client {enabled(view.dhcp_client)}"
         yield "  PPPoE disabled"
-    if layout.extended or view.is_tunnel:
+    if (layout.extended or view.is_tunnel) and view.group is None:
         yield f"  admin mtu {view.admin_mtu}, operating mtu {view.mtu}, default mtu 1500"
     yield f"  {_address(view)}"
     if view.zone_bound:
         yield f"  *manage ip {format_ipv4(view.manage_ip)}{_mac(view, ', mac ')}"
-        yield "  route-deny disable"
+        yield f"  route-deny {'enable' if view.route_deny else 'disable'}"
 
 
 def _link(view: InterfaceView, layout: Layout) -> str:

@@ -17,10 +17,10 @@ from nsemu.wire.address import Prefix
 
 _KIND_ORDER = {
     InterfaceKind.ETHERNET: 0,
-    InterfaceKind.LOOPBACK: 1,
-    InterfaceKind.TUNNEL: 2,
-    InterfaceKind.VLAN: 3,
-    InterfaceKind.NULL: 4,
+    InterfaceKind.LOOPBACK: 2,
+    InterfaceKind.TUNNEL: 3,
+    InterfaceKind.VLAN: 4,
+    InterfaceKind.NULL: 5,
 }
 _DIGITS = re.compile(r"(\d+)")
 
@@ -55,7 +55,8 @@ class InterfaceView:
     monitors). `address` is its own, None for none; `effective` (with `length`) is it or a
     borrowed one. `mac` is None for interfaces
     that have none. `changed` is None while the state never changed. `vpns` are the names of the VPNs bound to it;
-    `bridge` is what `vlan1` is told of layer 2.
+    `bridge` is what `vlan1` is told of layer 2. `tag` is the VLAN of a sub-interface, 0 without; `group` the bridge
+    group whose port it is.
     """
 
     name: str
@@ -88,6 +89,9 @@ class InterfaceView:
     next_hops: tuple[NextHopTunnelView, ...]
     dhcp_client: bool = False
     bridge: BridgeSettings | None = None
+    tag: int = 0
+    group: str | None = None
+    route_deny: bool = False
 
     @property
     def is_tunnel(self) -> bool:
@@ -105,9 +109,14 @@ class ZoneView:
 
 
 def interface_views(device: Device) -> tuple[InterfaceView, ...]:
-    """All interfaces in the order of `get interface`."""
+    """All interfaces in the order of `get interface`: the ports of a bridge group stand below it."""
     ordered = sorted(device.interfaces.items.values(), key=lambda interface: _order(interface.config))
-    return tuple(_interface(device, interface) for interface in ordered)
+    views = []
+    for interface in ordered:
+        if interface.group is None:
+            ports = sorted(interface.ports, key=lambda port: _order(port.config))
+            views += [_interface(device, one) for one in (interface, *ports)]
+    return tuple(views)
 
 
 def interface_view(device: Device, name: str) -> InterfaceView | None:
@@ -129,7 +138,7 @@ def zone_view(device: Device, name: str) -> ZoneView | None:
 
 def _order(record: Interface) -> tuple[int, list[int | str]]:
     parts: list[int | str] = [int(part) if part.isdigit() else part for part in _DIGITS.split(record.name)]
-    return _KIND_ORDER[record.kind], parts
+    return (1 if record.is_group else _KIND_ORDER[record.kind]), parts
 
 
 def _interface(device: Device, interface: RunInterface) -> InterfaceView:
@@ -170,6 +179,9 @@ def _interface(device: Device, interface: RunInterface) -> InterfaceView:
         tuple(_next_hops(device, interface)),
         record.dhcp_client,
         record.bridge if record.name == VLAN1 else None,
+        record.tag,
+        record.port_group,
+        record.route_deny,
     )
 
 

@@ -47,6 +47,10 @@ def _take(state: FlowState, setup: FlowSetup, entry: RouteEntry) -> DropReason |
         setup.detail = str(entry.prefix)
         return DropReason.NULL_ROUTE
     egress = state.interfaces[entry.interface or ""]
+    if egress.config.route_deny and egress is setup.ingress:
+        setup.subject = ("interface", egress.name)
+        setup.detail = egress.name
+        return DropReason.ROUTE_DENIED
     setup.egress = egress
     setup.next_hop = entry.next_hop(setup.routed_destination)
     setup.to_zone = egress.zone

@@ -19,6 +19,7 @@ from nsemu.lab.ip_stack import DEFAULT_MTU, IpStack
 from nsemu.lab.ping import Pinger, PingOptions
 from nsemu.lab.port import Port
 from nsemu.lab.udp_layer import UdpReceived, UdpSocket
+from nsemu.lab.vlan_port import VlanPort
 from nsemu.runtime.tcp.channel import Channel, Conversation
 from nsemu.runtime.tcp.table import Listener, TcpTable
 from nsemu.runtime.trace import PacketTrace
@@ -55,12 +56,18 @@ class Host:
         mtu: int = DEFAULT_MTU,
         secondary: Sequence[Prefix] = (),
         routes: Mapping[Prefix, int] | None = None,
+        vlan: int = 0,
     ) -> None:
-        """Raises ValueError for a gateway that is on no network of the host, and ServiceError for a bad service."""
+        """With `vlan` all frames have that IEEE 802.1Q tag.
+
+        Raises ValueError for a gateway that is on no network of the host, and ServiceError for a bad service."""
         self.name = name
         self.scheduler = scheduler
         self.stack = IpStack(name, scheduler, entropy.stream(f"{name}/ip"))
         self.interface = self.stack.add_interface(interface, address, mac=mac, mtu=mtu, secondary=secondary)
+        self._cable = VlanPort(name, interface, scheduler) if vlan else None
+        if self._cable is not None:
+            self._cable.attach(vlan, self.interface.port)
         for prefix, hop in (routes or {}).items():
             self.stack.add_route(prefix, hop)
         if gateway is not None:
@@ -81,7 +88,8 @@ class Host:
 
     def port(self, interface: str) -> Port:
         """The port a link attaches to. Raises KeyError for an unknown interface."""
-        return self.stack.interfaces[interface].port
+        own = self.stack.interfaces[interface].port
+        return self._cable.port if self._cable is not None else own
 
     # Services
 

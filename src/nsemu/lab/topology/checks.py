@@ -22,6 +22,7 @@ from nsemu.lab.topology.model import (
     ValidationSpec,
 )
 from nsemu.lab.topology.schema import KINDS, Platforms
+from nsemu.lab.vlan_port import split_vlan
 from nsemu.wire.address import Prefix, format_ipv4
 
 _MACHINE_INTERFACE = re.compile(r"[^\s/:]{1,15}")
@@ -112,14 +113,15 @@ def _warn_unused(nodes: Nodes, links: Links, used: Mapping[Endpoint, str], findi
             findings.warn(f"topology.nodes.{name}", "no link reaches this node")
         elif isinstance(spec, RouterSpec):
             for interface in spec.interfaces:
-                if Endpoint(name, interface) not in used:
+                if Endpoint(name, split_vlan(interface)[0]) not in used:
                     findings.warn(f"topology.nodes.{name}.interfaces.{interface}", "no link uses this interface")
 
 
 def _addresses(nodes: Nodes) -> Iterator[tuple[Endpoint, Prefix, str]]:
     for name, spec in nodes.items():
         if isinstance(spec, HostSpec):
-            yield Endpoint(name, "eth0"), spec.address, f"topology.nodes.{name}.address"
+            if not spec.vlan:
+                yield Endpoint(name, "eth0"), spec.address, f"topology.nodes.{name}.address"
         elif isinstance(spec, RouterSpec):
             for interface, prefix in spec.interfaces.items():
                 yield Endpoint(name, interface), prefix, f"topology.nodes.{name}.interfaces.{interface}"
@@ -138,7 +140,10 @@ def _warn_duplicates(nodes: Nodes, links: Links, findings: Findings) -> None:
 
 
 def _segments(nodes: Nodes, links: Links) -> dict[str, str]:
-    """Each endpoint, as text → a name of its broadcast domain. A switch is one domain with all its ports."""
+    """Each endpoint, as text → a name of its broadcast domain.
+
+    A switch is one domain with all its ports, or one for each VLAN of its access ports; trunks are left out.
+    """
     parent: dict[str, str] = {}
 
     def root(member: str) -> str:
@@ -149,6 +154,17 @@ def _segments(nodes: Nodes, links: Links) -> dict[str, str]:
     for link in links:
         if link is None:
             continue
-        ends = [end.node if isinstance(nodes.get(end.node), SwitchSpec) else str(end) for end in link.endpoints]
+        ends = [_domain(end, nodes.get(end.node)) for end in link.endpoints]
         parent[root(ends[0])] = root(ends[1])
     return {member: root(member) for member in list(parent)}
+
+
+def _domain(end: Endpoint, spec: NodeSpec | None) -> str:
+    if not isinstance(spec, SwitchSpec):
+        return str(end)
+    if not spec.ports:
+        return end.node
+    port = spec.ports.get(end.interface)
+    if port is None:
+        return f"{end.node} VLAN 1"
+    return f"{end.node} VLAN {port.native}" if port.tagged == frozenset() else str(end)

@@ -108,6 +108,7 @@ class HostSpec(NodeSpec):
     """A workstation or server with one interface, eth0. `users` maps account names to passwords (FTP, POP3, Telnet).
 
     `files` are what its servers (FTP, HTTP, TFTP) have to offer: the name there, and the file it is read from.
+    `vlan` is the IEEE 802.1Q tag of all its frames, 0 for none.
     """
 
     kind: ClassVar[str] = "host"
@@ -117,6 +118,7 @@ class HostSpec(NodeSpec):
     users: Mapping[str, str] = field(default_factory=dict)
     routes: tuple[RouteSpec, ...] = ()
     files: Mapping[str, Path] = field(default_factory=dict)
+    vlan: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +146,19 @@ class NatSpec(RouterSpec):
 
 
 @dataclass(frozen=True, slots=True)
+class PortVlanSpec:
+    """The VLANs of a switch port: `native` without tag, 0 for none; `tagged` with tag, None for all."""
+
+    native: int
+    tagged: frozenset[int] | None = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class SwitchSpec(NodeSpec):
-    """A learning Ethernet switch; every endpoint that names it is one more port."""
+    """A learning Ethernet switch; every endpoint that names it is one more port. `ports` are the VLANs of ports."""
 
     kind: ClassVar[str] = "switch"
+    ports: Mapping[str, PortVlanSpec] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

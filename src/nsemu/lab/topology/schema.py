@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from nsemu.lab.topology import nat, services, units, values
+from nsemu.lab.topology import nat, services, units, values, vlans
 from nsemu.lab.topology.document import Element
 from nsemu.lab.topology.errors import Findings, quoted
 from nsemu.lab.topology.model import (
@@ -25,6 +25,7 @@ from nsemu.lab.topology.model import (
     SwitchSpec,
     ValidationSpec,
 )
+from nsemu.lab.vlan_port import split_vlan
 from nsemu.wire.address import Prefix, format_ipv4
 
 Platforms = Mapping[str, Sequence[str]]
@@ -196,6 +197,7 @@ KINDS: Final[Mapping[str, KindSchema]] = {
                 "services": Field("services", values.list_of(services.service)),
                 "users": Field("users", values.map_of(values.text)),
                 "files": Field("files", values.map_of(_startup_file)),
+                "vlan": Field("vlan", vlans.VLAN),
                 **_ROUTES,
                 **_DESCRIPTION,
             },
@@ -214,7 +216,7 @@ KINDS: Final[Mapping[str, KindSchema]] = {
             },
             required=("interfaces",),
         ),
-        interfaces=lambda spec, _platforms: tuple(spec.interfaces),
+        interfaces=lambda spec, _platforms: tuple(dict.fromkeys(split_vlan(name)[0] for name in spec.interfaces)),
         check=_check_router,
     ),
     "nat": KindSchema(
@@ -233,7 +235,7 @@ KINDS: Final[Mapping[str, KindSchema]] = {
         check=_check_nat,
     ),
     "switch": KindSchema(
-        RecordSchema(SwitchSpec, _DESCRIPTION),
+        RecordSchema(SwitchSpec, {"ports": Field("ports", values.map_of(vlans.port)), **_DESCRIPTION}),
         interfaces=lambda _spec, _platforms: None,
         check=_check_nothing,
     ),
