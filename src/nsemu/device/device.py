@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from nsemu.config.algorithms import IpsecProtocol
 from nsemu.config.device import DeviceConfig, factory_configuration
 from nsemu.config.interface import InterfaceKind
 from nsemu.config.platform import DEFAULT_PLATFORM
+from nsemu.device import ipsec_texts
 from nsemu.device.clock import DeviceClock
 from nsemu.device.compile import Compiler
 from nsemu.device.debug_buffer import DebugBuffer
@@ -35,7 +35,7 @@ from nsemu.flow import bridge
 from nsemu.flow.icmp_errors import report_silent_neighbor
 from nsemu.flow.neighbors import Neighbor
 from nsemu.flow.originate import originate
-from nsemu.flow.packet import ESP, IPSEC, Packet
+from nsemu.flow.packet import Packet
 from nsemu.flow.pipeline import receive
 from nsemu.flow.session import TICK, Session
 from nsemu.flow.state import FlowState
@@ -63,7 +63,6 @@ _Take = Callable[[FlowState, RunInterface, bytes, PacketTrace | None], None]
 _VLAN = InterfaceKind.VLAN
 _ARP = b"\x08\x06"
 _IPV4 = b"\x08\x00"
-_IPSEC_NAMES = {protocol.value: protocol.name for protocol in IpsecProtocol}
 
 
 class Device:
@@ -316,16 +315,10 @@ class Device:
         tunnels = self.database.tunnels_of(packet.source)
         if not tunnels:
             return
-        ends = f"{format_ipv4(packet.source)}->{format_ipv4(packet.destination)}"
-        self.log(
-            26,
-            Level.ALERT,
-            f"IPSec tunnel on interface {packet.ingress.name} with tunnel ID 0x{tunnels[0].identifier:x} received a "
-            f"packet with a bad SPI. {ends}/{len(packet.data)}, {_IPSEC_NAMES[_protocol(packet)]}, "
-            f"SPI 0x{spi:x}, SEQ 0x{sequence:x}.",
-        )
+        self.log(26, Level.ALERT, ipsec_texts.bad_spi(packet, tunnels[0], spi, sequence))
         engine, now = self.ike.engine, self.scheduler.now
-        told = engine.report_bad_spi(packet.destination, packet.source, _protocol(packet), spi, now)
+        protocol = ipsec_texts.protocol_of(packet)
+        told = engine.report_bad_spi(packet.destination, packet.source, protocol, spi, now)
         idle = self.database.inactive_tunnel_of(packet.source)
         if idle is not None and self.state.paths[idle.identifier].negotiable:
             engine.acquire(idle.identifier, now)
@@ -336,13 +329,7 @@ class Device:
 
     def replayed(self, packet: Packet, path: TunnelPath, spi: int, sequence: int) -> None:
         """A packet failed the anti-replay check."""
-        ends = f"From {format_ipv4(packet.source)} to {format_ipv4(packet.destination)}"
-        self.log(
-            42,
-            Level.CRITICAL,
-            f"Replay packet detected on IPSec tunnel on {packet.ingress.name} with tunnel ID 0x{path.identifier:x}! "
-            f"{ends}/{len(packet.data)}, {_IPSEC_NAMES[_protocol(packet)]}, SPI 0x{spi:x}, SEQ 0x{sequence:x}.",
-        )
+        self.log(42, Level.CRITICAL, ipsec_texts.replayed(packet, path, spi, sequence))
 
     def peer_moved(self, packet: Packet, path: TunnelPath) -> None:
         """The peer behind NAT now has another address or port: IKE and its tunnels follow."""
@@ -397,7 +384,6 @@ class Device:
         self._config = config
         self.dhcp.configure(config)
         leases = self.dhcp.leases
-        before = {name: interface.address for name, interface in self.interfaces.items.items()}
         self.schedules.configure(config)
         self._compiler.closed = self.schedules.closed
         before = {name: (one.address, one.secondary) for name, one in self.interfaces.items.items()}
@@ -491,11 +477,6 @@ class Device:
         for hop in trace.hops[first:]:
             if hop.node == self.name:
                 self.debug.write(render_flow(hop, self.booted_at, dialect))
-
-
-def _protocol(packet: Packet) -> int:
-    """ESP or AH, also when it came in UDP."""
-    return packet.protocol if packet.protocol in IPSEC else ESP
 
 
 def _no_arp(neighbor: Neighbor) -> Dropped:
