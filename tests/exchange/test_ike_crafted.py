@@ -460,7 +460,7 @@ def test_a_promoted_pair_is_replaced_in_its_turn() -> None:
 def test_unknown_version_exchange_and_cookies_are_counted() -> None:
     pair = Pair().establish()
     sound = pair.seen[0].data
-    for data in (sound[:17] + b"\x20" + sound[18:], bytes(8) + sound[8:], sound[:18] + b"\x06" + sound[19:]):
+    for data in (sound[:17] + b"\x20" + sound[18:], bytes(8) + sound[8:], sound[:18] + b"\x07" + sound[19:]):
         hear(pair, data)
     assert pair.west.engine.counters.unsupported == 3
     strange = pair.seen[6].data

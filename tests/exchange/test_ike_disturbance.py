@@ -27,6 +27,7 @@ from nsemu.ike.events import (
 from nsemu.ike.exchange import State
 from nsemu.ike.parameters import Datagram, Endpoint, EngineSettings
 from nsemu.ike.tables import PHASE1, QUICK
+from nsemu.ike.transaction import TRANSACTION
 from nsemu.sim.scheduler import MILLISECOND, SECOND
 from nsemu.wire.isakmp import ExchangeType, PayloadType, build_message, build_payloads
 from nsemu.wire.isakmp_payloads import build_delete, build_notification
@@ -351,8 +352,11 @@ def test_no_forged_message_changes_a_state(mode: ExchangeMode, point: int) -> No
 
 def test_every_exchange_type_is_refused_in_every_state_without_a_row() -> None:
     """The tables have rows for the legal inputs only; each state that waits for a message has one."""
-    waiting = {state for state in State if state not in (State.ESTABLISHED, State.QUICK_DONE, State.DEAD)}
-    assert {state for state, _ in PHASE1} | set(QUICK) == waiting
+    idle = (State.ESTABLISHED, State.QUICK_DONE, State.TRANSACTION_DONE, State.DEAD)
+    waiting = {state for state in State if state not in idle}
+    assert {state for state, _ in PHASE1} | set(QUICK) | {
+        state for state, legal in TRANSACTION.items() if legal
+    } == waiting
     assert all(exchange in (ExchangeType.MAIN, ExchangeType.AGGRESSIVE) for _, exchange in PHASE1)
 
 

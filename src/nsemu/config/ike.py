@@ -16,6 +16,7 @@ from nsemu.config.algorithms import (
     Integrity,
     IpsecProtocol,
 )
+from nsemu.wire.address import parse_ipv4
 
 MAXIMUM_PROPOSALS = 4
 """Proposals a gateway or a VPN can name (B035, B051)."""
@@ -74,6 +75,13 @@ class Identity:
 
     type: IdentityType
     text: str
+
+    @property
+    def encoded(self) -> bytes:
+        """The data of an ID payload for it: four octets for an IP address, else the text."""
+        if self.type is IdentityType.IPV4:
+            return parse_ipv4(self.text).to_bytes(4, "big")
+        return self.text.encode()
 
     @classmethod
     def infer(cls, text: str) -> Identity:

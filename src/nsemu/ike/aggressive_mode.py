@@ -21,13 +21,16 @@ from nsemu.ike.authentication import (
     vendor_ids,
 )
 from nsemu.ike.context import IkeContext
+from nsemu.ike.dialup import is_full
+from nsemu.ike.errors import PeerError
+from nsemu.ike.events import Refusal
 from nsemu.ike.exchange import Message, Payloads, Phase1Sa
 from nsemu.ike.identification import check_identity
 from nsemu.ike.main_mode import take_choice
 from nsemu.ike.nat_traversal import detect, discovery, float_ports
 from nsemu.ike.proposals import choose_phase1
 from nsemu.wire.isakmp import PayloadType
-from nsemu.wire.isakmp_payloads import parse_security_association
+from nsemu.wire.isakmp_payloads import NotifyType, parse_security_association
 
 
 def offer(context: IkeContext, sa: Phase1Sa) -> Payloads:
@@ -88,6 +91,8 @@ def send_proof(context: IkeContext, sa: Phase1Sa, message: Message) -> Payloads:
 def take_proof(context: IkeContext, sa: Phase1Sa, message: Message) -> Payloads:
     """Message 3: the responder is done."""
     check_proof(sa, message, sa.peer_id)
+    if is_full(context, sa.gateway):  # others have come in since the first message
+        raise PeerError(NotifyType.AUTHENTICATION_FAILED, Refusal.SHARE_LIMIT)
     detect(context, sa, message, message.ends)
     note_initial_contact(sa, message)
     return []

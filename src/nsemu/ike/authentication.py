@@ -12,7 +12,7 @@ from nsemu.ike.exchange import Message, Payloads, Phase1Sa
 from nsemu.ike.identification import check_identity
 from nsemu.ike.keys import Phase1Keys, derive_phase1, preshared_skeyid
 from nsemu.ike.nat_traversal import announce, note_variant
-from nsemu.ike.parameters import DPD_VENDOR_ID, HEARTBEAT_VENDOR_ID
+from nsemu.ike.parameters import DPD_VENDOR_ID, HEARTBEAT_VENDOR_ID, XAUTH_VENDOR_ID
 from nsemu.runtime.crypto.dh import DhKeyPair
 from nsemu.runtime.crypto.errors import CryptoError
 from nsemu.runtime.crypto.integrity import hmac, same
@@ -25,7 +25,10 @@ _MAXIMUM_NONCE = 256
 
 def vendor_ids(context: IkeContext, sa: Phase1Sa) -> Payloads:
     """The vendor ID payloads of a first message."""
-    return [*((PayloadType.VENDOR_ID, item) for item in context.settings.vendor_ids), *announce(context, sa)]
+    parameters = sa.gateway.parameters
+    xauth = (XAUTH_VENDOR_ID,) if parameters.xauth or parameters.login is not None else ()
+    identifiers = (*context.settings.vendor_ids, *xauth)
+    return [*((PayloadType.VENDOR_ID, item) for item in identifiers), *announce(context, sa)]
 
 
 def note_vendors(context: IkeContext, sa: Phase1Sa, message: Message) -> None:

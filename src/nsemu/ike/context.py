@@ -10,9 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from nsemu.ike.dialup import CallerKey
 from nsemu.ike.events import Event
 from nsemu.ike.exchange import Phase1Sa
-from nsemu.ike.parameters import NAT_PORT, Datagram, Endpoint, EngineSettings
+from nsemu.ike.parameters import NAT_PORT, Datagram, DialupTunnel, Endpoint, EngineSettings
 from nsemu.ike.peers import Gateway, Tunnel
 from nsemu.ike.proposals import MINIMUM_SPI
 from nsemu.sim.entropy import Stream
@@ -49,12 +50,15 @@ class IkeContext:
     __slots__ = (
         "by_address",
         "by_identity",
+        "callers",
+        "claim",
         "counters",
         "debug",
         "events",
         "gateways",
         "half_open",
         "initiated",
+        "last_caller",
         "negotiate",
         "now",
         "outgoing",
@@ -77,6 +81,11 @@ class IkeContext:
         """How a tunnel whose SA nears its end gets a new one."""
         self.traffic: Callable[[int], Instant] = _no_traffic
         """When the last packet came through a tunnel."""
+        self.claim: Callable[[DialupTunnel], int | None] = self._first_free
+        """Makes room for a tunnel of a dialup client; its ID, None when there is none left."""
+        self.callers: dict[CallerKey, Gateway] = {}
+        """What stands for the dialup clients that are connected, or about to be."""
+        self.last_caller = 0
         self.now: Instant = 0
         self.timers = Scheduler()
         self.counters = Counters()
@@ -103,8 +112,18 @@ class IkeContext:
         static = self.by_address.get((local, peer))
         if static is not None:
             return static
-        dynamic = (gateway for (address, *_), gateway in self.by_identity.items() if address == local)
-        return next((gateway for gateway in dynamic if gateway.address == peer), None)
+        unsteady = (*self.by_identity.values(), *self.callers.values())
+        here = (gateway for gateway in unsteady if gateway.parameters.local == local)
+        return next((gateway for gateway in here if gateway.address == peer), None)
+
+    def in_force(self, gateway: Gateway) -> bool:
+        """Whether the gateway is one of the configuration still, or of a client that is connected."""
+        if gateway.caller is not None:
+            return self.callers.get(gateway.caller.key) is gateway
+        return self.gateways.get(gateway.parameters.name) is gateway
+
+    def _first_free(self, _asked: DialupTunnel) -> int:
+        return max(self.tunnels, default=0) + 1
 
     def send(self, data: bytes, local: Endpoint, peer: Endpoint) -> None:
         """Queue a message; on port 4500 a marker goes in front (RFC 3948 §2.2; B308)."""

@@ -19,9 +19,9 @@ Write = Callable[[str], None]
 
 _PAYLOADS: Final = {
     1: "SA", 4: "KE", 5: "ID", 6: "CERT", 7: "CERT_REQ", 8: "HASH", 9: "SIG", 10: "NONCE", 11: "NOTIF", 12: "DELETE",
-    13: "VID", 20: "NATD", 21: "NATOA", 130: "NATD", 131: "NATOA",
+    13: "VID", 14: "ATTR", 20: "NATD", 21: "NATOA", 130: "NATD", 131: "NATOA",
 }  # fmt: skip
-_EXCHANGES: Final = {2: "MM", 4: "AG", 5: "INFO", 32: "QM"}
+_EXCHANGES: Final = {2: "MM", 4: "AG", 5: "INFO", 6: "XACT", 32: "QM"}
 
 
 def line(write: Write, peer: int, text: str) -> None:

@@ -11,19 +11,21 @@ RFC 2407, RFC 2408, RFC 2409.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
-from nsemu.ike import debug, informational, liveness, pairs, phase1, phase2, responding
+from nsemu.ike import debug, dialup, informational, liveness, login, pairs, phase1, phase2, responding, transaction
 from nsemu.ike.context import NON_ESP_MARKER, Counters, IkeContext
-from nsemu.ike.events import BadSpiNotified, Event, PeerMoved, Removal
+from nsemu.ike.events import BadSpiNotified, Event, LoginMissing, PeerMoved, Removal
 from nsemu.ike.exchange import Held, Phase1Sa, State
 from nsemu.ike.identification import identity_key
 from nsemu.ike.notify import send_delete_phase1, send_informational, send_unprotected_bad_spi
 from nsemu.ike.parameters import (
     ISAKMP_PORT,
     NAT_PORT,
+    ClientSettings,
     Datagram,
+    DialupTunnel,
     Endpoint,
     Ends,
     EngineSettings,
@@ -32,14 +34,14 @@ from nsemu.ike.parameters import (
 )
 from nsemu.ike.peers import Gateway, Tunnel
 from nsemu.ike.tables import NEARLY_ESTABLISHED
-from nsemu.ike.views import Phase1View, phase1_views
+from nsemu.ike.views import CallerView, Phase1View, caller_views, phase1_views
 from nsemu.sim.entropy import Stream
 from nsemu.sim.scheduler import SECOND, Instant
 from nsemu.wire.errors import MalformedPacket
 from nsemu.wire.isakmp import FLAG_ENCRYPTED, VERSION, ZERO_COOKIE, ExchangeType, Header, PayloadType, parse_header
 from nsemu.wire.isakmp_payloads import PROTOCOL_AH, PROTOCOL_ESP, NotifyType, build_notification
 
-_PROTECTED_EXCHANGES: Final = frozenset((ExchangeType.QUICK, ExchangeType.INFORMATIONAL))
+_PROTECTED_EXCHANGES: Final = frozenset((ExchangeType.QUICK, ExchangeType.INFORMATIONAL, ExchangeType.TRANSACTION))
 _MOST_HELD: Final = 4
 _PHASE1_EXCHANGES: Final = frozenset((ExchangeType.MAIN, ExchangeType.AGGRESSIVE))
 _DOI_PROTOCOLS: Final = {50: PROTOCOL_ESP, 51: PROTOCOL_AH}
@@ -75,6 +77,15 @@ class IkeEngine:
         self._context.traffic = last_packet
 
     @property
+    def claim(self) -> Callable[[DialupTunnel], int | None]:
+        """Makes room for a tunnel of a dialup client: gives its ID, None when the device has no more."""
+        return self._context.claim
+
+    @claim.setter
+    def claim(self, make: Callable[[DialupTunnel], int | None]) -> None:
+        self._context.claim = make
+
+    @property
     def debug(self) -> Callable[[str], None] | None:
         """Where the lines of `debug ike` go; None while it is off."""
         return self._context.debug
@@ -105,8 +116,9 @@ class IkeEngine:
             old = context.tunnels.get(tunnel_id)
             kept = old is not None and old.parameters == parameters and old.gateway is gateway
             new_tunnels[tunnel_id] = old if old is not None and kept else Tunnel(parameters, gateway)
-        self._retire(new_gateways, new_tunnels)
-        context.gateways, context.tunnels = new_gateways, new_tunnels
+        callers = dialup.carry_over(context, new_gateways, new_tunnels)
+        self._retire((*new_gateways.values(), *callers.values()), new_tunnels)
+        context.gateways, context.tunnels, context.callers = new_gateways, new_tunnels, callers
         context.by_address, context.by_identity = {}, {}
         for gateway in new_gateways.values():
             gateway.adopt([tunnel for tunnel in new_tunnels.values() if tunnel.gateway is gateway])
@@ -120,22 +132,22 @@ class IkeEngine:
         old = self._context.gateways.get(parameters.name)
         return old is not None and old.parameters == parameters
 
-    def _retire(self, gateways: Mapping[str, Gateway], tunnels: Mapping[int, Tunnel]) -> None:
+    def _retire(self, gateways: Collection[Gateway], tunnels: Mapping[int, Tunnel]) -> None:
         """End what is not kept: tunnels first, so that their deletes still find a Phase 1 SA."""
         context = self._context
-        for tunnel_id, tunnel in context.tunnels.items():
+        for tunnel_id, tunnel in list(context.tunnels.items()):
             if tunnels.get(tunnel_id) is not tunnel:
                 tunnel.gateway.waiting.pop(tunnel_id, None)
                 for quick in list(tunnel.negotiations):
                     phase2.abandon(context, quick)
                 pairs.remove_all(context, tunnel, Removal.CONFIGURATION, tell=True)
-        kept = set(map(id, gateways.values()))
+        kept = set(map(id, gateways))
         for sa in self._negotiations():
             if id(sa.gateway) not in kept:
                 send_delete_phase1(context, sa)
                 phase1.remove(context, sa, Removal.CONFIGURATION)
-        for name, gateway in context.gateways.items():
-            if gateways.get(name) is not gateway:
+        for gateway in context.gateways.values():
+            if id(gateway) not in kept:
                 gateway.liveness.stop()
 
     def _negotiations(self) -> list[Phase1Sa]:
@@ -187,8 +199,17 @@ class IkeEngine:
             self._protected(sa, Held(header, data, ends))
 
     def _protected(self, sa: Phase1Sa, message: Held) -> None:
-        receive = phase2.receive if message.header.exchange == ExchangeType.QUICK else informational.receive
-        receive(self._context, sa, *message)
+        context, exchange = self._context, message.header.exchange
+        if exchange == ExchangeType.INFORMATIONAL:
+            informational.receive(context, sa, *message)
+        elif exchange == ExchangeType.TRANSACTION:
+            transaction.receive(context, sa, message, login.answer)
+            phase2.start_waiting(context, sa)
+        elif sa.ready:
+            phase2.receive(context, sa, *message)
+        else:
+            context.counters.unexpected += 1
+            context.events.append(LoginMissing(sa.gateway.parameters.name, sa.peer.address))
 
     def _phase1(self, sa: Phase1Sa | None, header: Header, data: bytes, ends: Ends) -> None:
         context = self._context
@@ -212,6 +233,7 @@ class IkeEngine:
             liveness.start(context, sa)
             if sa.initial_contact:
                 informational.initial_contact(context, sa)
+            login.start(context, sa)
             phase2.start_waiting(context, sa)
             held, sa.held = sa.held, []
             for message in held:
@@ -274,8 +296,8 @@ class IkeEngine:
             for sa in gateway.phase1s:
                 sa.local, sa.peer = ends.destination, ends.source
             gateway.learned = ends.source
-            name = gateway.parameters.name
-            context.events.append(PeerMoved(name, ends.source.address, ends.destination, ends.source))
+            name, moved = gateway.parameters.name, tuple(tunnel.parameters.id for tunnel in gateway.tunnels)
+            context.events.append(PeerMoved(name, ends.source.address, ends.destination, ends.source, moved))
 
     def report_bad_spi(self, local: int, peer: int, protocol: int, spi: int, now: Instant) -> bool:
         """A packet came for an SPI that is not known: tell the peer, at most `respond_bad_spi` times a second (B158).
@@ -321,6 +343,20 @@ class IkeEngine:
         """End the SAs of a tunnel and tell the peer. Raises KeyError for a tunnel that was not configured."""
         self._set_time(now)
         pairs.remove_all(self._context, self._context.tunnels[tunnel_id], Removal.CLEARED, tell=True)
+
+    def answer_login(self, cookies: bytes, settings: ClientSettings | None, now: Instant) -> None:
+        """Answer a LoginRequested: let the client in and tell it `settings`, or refuse it with None (B264, B265).
+
+        Nothing happens when the Phase 1 SA with these cookies has gone meanwhile.
+        """
+        self._set_time(now)
+        sa = self._context.phase1s.get(cookies)
+        if sa is not None:
+            login.decide(self._context, sa, settings)
+
+    def callers(self) -> list[CallerView]:
+        """The dialup clients that are connected, in the order in which they came."""
+        return caller_views(self._context)
 
     def phase1s(self, now: Instant) -> list[Phase1View]:
         """All Phase 1 negotiations and SAs as they stand at `now`, oldest first."""

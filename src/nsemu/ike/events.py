@@ -10,7 +10,7 @@ from enum import Enum
 
 from nsemu.config.algorithms import ExchangeMode
 from nsemu.config.ike import Phase1Proposal, Phase2Proposal
-from nsemu.ike.parameters import Endpoint, NatVariant
+from nsemu.ike.parameters import ClientSettings, Endpoint, NatVariant
 from nsemu.wire.address import Prefix
 
 
@@ -48,6 +48,8 @@ class Refusal(Enum):
     UNRECOGNIZED_PEER = "unrecognized peer gateway"
     MODE = "exchange mode"
     HALF_OPEN_LIMIT = "half-open limit"
+    SHARE_LIMIT = "share limit"
+    TUNNEL_LIMIT = "tunnel limit"
 
 
 class Removal(Enum):
@@ -63,6 +65,7 @@ class Removal(Enum):
     PEER_DEAD = "peer is dead"
     PEER_MOVED = "peer has another address"
     UNCONFIRMED = "quick mode was not completed"
+    LOGIN_FAILED = "login failed"
 
 
 class Watch(Enum):
@@ -163,10 +166,11 @@ class NatDetected(Event):
 
 @dataclass(frozen=True, slots=True)
 class PeerMoved(Event):
-    """The peer, which is behind NAT, now sends from `remote`; `local` is our end."""
+    """The peer, which is behind NAT, now sends from `remote`; `local` is our end; `tunnels` are its tunnels."""
 
     local: Endpoint
     remote: Endpoint
+    tunnels: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,6 +325,72 @@ class BadSpiNotified(Event):
     """The peer was told that it used an SPI this device does not know."""
 
     spi: int
+
+
+@dataclass(frozen=True, slots=True)
+class DialupTunnelGone(Event):
+    """A tunnel that was made for a caller is no more needed."""
+
+    tunnel_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallerLeft(Event):
+    """A dialup client has nothing left with us; `name` is that of its login, "" without one."""
+
+    caller: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoginRequested(Event):
+    """A caller gave name and password: the device decides, and answers with `IkeEngine.answer_login`."""
+
+    caller: int
+    cookies: bytes
+    name: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LoginPassed(Event):
+    """A caller has logged in. `address` is the inner address it was given, 0 for none."""
+
+    name: str
+    address: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoginRefused(Event):
+    """The name or the password of a caller was wrong, or it may not use this gateway."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoginAborted(Event):
+    """A login came to no end: the other side did not answer, or could not."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoginMissing(Event):
+    """The peer began Phase 2 before it has logged in (B264)."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedIn(Event):
+    """As client: the peer has accepted (or refused) our name and password."""
+
+    accepted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ClientConfigured(Event):
+    """As client: the peer told us an inner address and servers."""
+
+    settings: ClientSettings
 
 
 @dataclass(frozen=True, slots=True)

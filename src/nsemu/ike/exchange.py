@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from nsemu.ike.proposals import Phase2Choice
     from nsemu.runtime.crypto.dh import DhKeyPair
     from nsemu.sim.scheduler import Instant, Timer
+    from nsemu.wire.isakmp_config import ConfigPayload
 
 Payloads = list[tuple[int, bytes]]
 """What an action wants to be sent: (type, body) pairs."""
@@ -63,7 +64,22 @@ class State(Enum):
     QUICK_OFFERED = "OAK_QM_SA_ACCEPT"
     QUICK_ANSWERED = "OAK_QM_AUTH_AWAIT"
     QUICK_DONE = "OAK_QM_IDLE (done)"
+    TRANSACTION_NONE = "OAK_XACT_NO_STATE"
+    TRANSACTION_ASKED = "OAK_XACT_REQ_SENT"
+    TRANSACTION_ANSWERED = "OAK_XACT_ANSWERED"
+    TRANSACTION_DONE = "OAK_XACT_DONE"
     DEAD = "dead"
+
+
+class Login(Enum):
+    """Where the login under a Phase 1 SA stands, if one is wanted: who waits for whom."""
+
+    NONE = "no login"
+    AWAITED = "awaited"
+    DECIDING = "being decided"
+    UNCONFIGURED = "accepted, settings to come"
+    DONE = "accepted"
+    REFUSED = "refused"
 
 
 class Protection(Enum):
@@ -158,6 +174,9 @@ class Phase1Sa(Exchange):
         "last_block",
         "lifetime",
         "local",
+        "login",
+        "login_name",
+        "login_timer",
         "message_ids",
         "mode",
         "nat",
@@ -174,6 +193,7 @@ class Phase1Sa(Exchange):
         "quick_modes",
         "role",
         "shortened",
+        "transactions",
     )
 
     def __init__(self, gateway: Gateway, role: Role, local: Endpoint, peer: Endpoint, started: Instant) -> None:
@@ -213,6 +233,10 @@ class Phase1Sa(Exchange):
         """What the IVs of later exchanges are made of."""
         self.quick_modes: dict[int, QuickMode] = {}
         self.message_ids: set[int] = set()
+        self.transactions: dict[int, Transaction] = {}
+        self.login = Login.NONE
+        self.login_name = ""
+        self.login_timer: Timer | None = None
         self.established_at: Instant = 0
         self.expires: Instant = 0
         self.expiry: Timer | None = None
@@ -231,6 +255,20 @@ class Phase1Sa(Exchange):
     def responder_cookie(self) -> bytes:
         """CKY-R, zero while the initiator does not know it."""
         return self.cookies[8:]
+
+    @property
+    def ready(self) -> bool:
+        """Whether Phase 2 may begin: no login is wanted, or it has succeeded (B264)."""
+        return self.login in (Login.NONE, Login.DONE)
+
+    def stop_login(self) -> None:
+        """The SA is gone: nothing of its login is repeated or waited for any more."""
+        if self.login_timer is not None:
+            self.login_timer.cancel()
+            self.login_timer = None
+        for exchange in self.transactions.values():
+            exchange.stop_timer()
+        self.transactions.clear()
 
     def session_keys(self) -> Phase1Keys:
         """The keys; asking before they exist is a fault of the engine."""
@@ -272,6 +310,20 @@ class QuickMode(Exchange):
         self.choice: Phase2Choice | None = None
         self.inbound_keys: SaKeys | None = None
         """Set once the device has been told of the inbound SA."""
+
+
+class Transaction(Exchange):
+    """A transaction exchange under one Phase 1 SA; `wanted` is the kind of answer to a message of ours."""
+
+    __slots__ = ("ended", "identifier", "message_id", "phase1", "wanted")
+
+    def __init__(self, phase1: Phase1Sa, message_id: int, started: Instant) -> None:
+        super().__init__(State.TRANSACTION_NONE, started)
+        self.phase1 = phase1
+        self.message_id = message_id
+        self.identifier = 0
+        self.wanted = 0
+        self.ended: Callable[[IkeContext, Phase1Sa, ConfigPayload | None], None] | None = None
 
 
 def seal(phase1: Phase1Sa, iv: bytes, exchange: int, message_id: int, payloads: Payloads) -> bytes:

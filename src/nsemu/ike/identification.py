@@ -8,7 +8,7 @@ from nsemu.config.ike import Identity, IdentityType
 from nsemu.ike.errors import PeerError
 from nsemu.ike.events import Refusal
 from nsemu.ike.parameters import ISAKMP_PORT
-from nsemu.wire.address import Prefix, format_ipv4, mask_of, parse_ipv4
+from nsemu.wire.address import Prefix, format_ipv4, mask_of
 from nsemu.wire.isakmp_payloads import (
     Identification,
     NotifyType,
@@ -41,13 +41,9 @@ def encode_identity(identity: Identity | None, address: int) -> bytes:
     """
     if identity is None:
         return build_identification(ID_IPV4, _UDP, ISAKMP_PORT, address.to_bytes(4, "big"))
-    if identity.type is IdentityType.IPV4:
-        data = parse_ipv4(identity.text).to_bytes(4, "big")
-    elif identity.type is IdentityType.ASN1_DN:
+    if identity.type is IdentityType.ASN1_DN:
         raise ValueError(f"IKE ID {identity.text!r} of type ASN1-DN needs a certificate")
-    else:
-        data = identity.text.encode()
-    return build_identification(identity.type.value, _UDP, ISAKMP_PORT, data)
+    return build_identification(identity.type.value, _UDP, ISAKMP_PORT, identity.encoded)
 
 
 def identity_key(body: bytes) -> tuple[int, bytes]:

@@ -27,7 +27,6 @@ def _arm(context: IkeContext, gateway: Gateway, local: Endpoint, peer: Endpoint)
 def _send(context: IkeContext, gateway: Gateway, local: Endpoint, peer: Endpoint) -> None:
     """Until there is nothing left with this peer: neither Phase 1 nor IPsec SAs."""
     gateway.keepalive = None
-    current = context.gateways.get(gateway.parameters.name) is gateway
-    if current and (gateway.phase1s or any(tunnel.sas for tunnel in gateway.tunnels)):
+    if context.in_force(gateway) and (gateway.phase1s or any(tunnel.sas for tunnel in gateway.tunnels)):
         context.send_keepalive(local, peer)
         _arm(context, gateway, local, peer)

@@ -40,7 +40,7 @@ def start(context: IkeContext, sa: Phase1Sa) -> None:
 
 def _in_force(context: IkeContext, gateway: Gateway) -> Phase1Sa | None:
     """The SA to speak under; None when the gateway is gone or has none."""
-    if context.gateways.get(gateway.parameters.name) is not gateway or not gateway.phase1s:
+    if not context.in_force(gateway) or not gateway.phase1s:
         return None
     return gateway.phase1s[-1]
 
@@ -147,7 +147,7 @@ def _disable(context: IkeContext, gateway: Gateway) -> None:
 def _dead(context: IkeContext, gateway: Gateway, by: Watch, missed: int) -> None:
     gateway.liveness.stop()
     context.events.append(PeerDead(gateway.parameters.name, gateway.address, by, missed))
-    for tunnel in gateway.tunnels:
+    for tunnel in list(gateway.tunnels):
         pairs.remove_all(context, tunnel, Removal.PEER_DEAD, tell=False)
     for sa in list(gateway.phase1s):
         phase1.remove(context, sa, Removal.PEER_DEAD)
@@ -163,7 +163,7 @@ def _plan_recovery(context: IkeContext, gateway: Gateway) -> None:
 
 def _recover(context: IkeContext, gateway: Gateway) -> None:
     gateway.liveness.recovery = None
-    if context.gateways.get(gateway.parameters.name) is not gateway or gateway.phase1s:
+    if not context.in_force(gateway) or gateway.phase1s:
         return
     for tunnel in gateway.tunnels:
         phase2.negotiate(context, tunnel)

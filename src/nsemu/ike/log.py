@@ -28,6 +28,7 @@ _REJECTIONS: Final = {
     Refusal.UNRECOGNIZED_PEER: "an initial Phase 1 packet arrived from an unrecognized peer gateway",
     Refusal.MODE: "an initial Phase 1 packet arrived in another mode than the gateway is configured for",
     Refusal.HALF_OPEN_LIMIT: "there are too many uncompleted Phase 1 negotiations",
+    Refusal.SHARE_LIMIT: "the share limit of its IKE user has been reached",
 }
 
 _FAILURES: Final = {
@@ -44,8 +45,10 @@ _PHASE1_REFUSALS: Final = {
     Refusal.NONCE: "Received an invalid nonce payload.",
     Refusal.DOI: "Received an unsupported DOI or situation.",
     Refusal.PAYLOADS: "Received a packet with unexpected payloads.",
+    Refusal.SHARE_LIMIT: "The share limit of the IKE user has been reached.",
 }
 _PHASE2_REFUSALS: Final = {
+    Refusal.TUNNEL_LIMIT: "There is no room for another VPN tunnel.",
     Refusal.NO_PROPOSAL: "Rejected proposals from peer. Negotiations failed.",
     Refusal.KEY_EXCHANGE: "Received an invalid key exchange payload.",
     Refusal.NONCE: "Received an invalid nonce payload.",
@@ -224,6 +227,26 @@ def _heartbeats_disabled(event: events.HeartbeatsDisabled, _interface: str) -> l
     return _plain(event, "Heartbeats have been disabled because the peer is not sending them.")
 
 
+def _login_passed(event: events.LoginPassed, _interface: str) -> list[str]:
+    address = format_ipv4(event.address) if event.address else "0.0.0.0"
+    who = f"gateway {event.gateway}, username {event.name}"
+    return _plain(event, f"XAuth login was passed for {who}, retry: 0, Client IP Addr {address}.")
+
+
+def _login_refused(event: events.LoginRefused, _interface: str) -> list[str]:
+    return _plain(event, f"XAuth login was refused for gateway {event.gateway}, username {event.name}, retry: 0.")
+
+
+def _login_aborted(event: events.LoginAborted, _interface: str) -> list[str]:
+    who = f"gateway {event.gateway}, username {event.name}"
+    return _plain(event, f"XAuth login was aborted for {who}, retry: 0, timeout: 1.")
+
+
+def _login_missing(event: events.LoginMissing, _interface: str) -> list[str]:
+    # Words without a source.
+    return _phase2(event, "Rejected a packet because the XAuth login has not been completed.")
+
+
 _TEXTS: Final[dict[type[Event], Callable[[Any, str], list[str]]]] = {
     events.Phase1Initiated: _initiated,
     events.Phase1Responded: _responded,
@@ -246,4 +269,8 @@ _TEXTS: Final[dict[type[Event], Callable[[Any, str], list[str]]]] = {
     events.PeerMoved: _peer_moved,
     events.PeerDead: _peer_dead,
     events.HeartbeatsDisabled: _heartbeats_disabled,
+    events.LoginPassed: _login_passed,
+    events.LoginRefused: _login_refused,
+    events.LoginAborted: _login_aborted,
+    events.LoginMissing: _login_missing,
 }

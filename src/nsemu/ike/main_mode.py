@@ -53,7 +53,7 @@ def take_choice(sa: Phase1Sa, body: bytes) -> None:
     transform = single_transform(parse_security_association(body)).transforms[0]
     read = read_phase1(transform)
     for proposal in sa.gateway.offered:
-        if read is not None and phase1_key(proposal) == read[0]:
+        if read is not None and phase1_key(proposal, xauth=sa.gateway.parameters.login is not None) == read[0]:
             sa.proposal = proposal
             sa.lifetime = min(proposal.lifetime, read[1].seconds or DEFAULT_LIFETIME)
             return

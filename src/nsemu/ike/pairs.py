@@ -7,6 +7,7 @@ time, both pairs live, and both ends prefer the same one by the order of its SPI
 
 from __future__ import annotations
 
+from nsemu.ike import dialup
 from nsemu.ike.context import IkeContext
 from nsemu.ike.events import Phase2Completed, Removal, Role, SaKeys, SaRemoved
 from nsemu.ike.exchange import QuickMode
@@ -142,6 +143,7 @@ def remove_pair(context: IkeContext, tunnel: Tunnel, pair: SaPair, reason: Remov
             reason,
         )
     )
+    dialup.release(context, gateway)
 
 
 def remove_all(context: IkeContext, tunnel: Tunnel, reason: Removal, *, tell: bool) -> None:

@@ -24,6 +24,9 @@ NETSCREEN_VENDOR_ID: Final = bytes.fromhex("166f932d55eb64d8e4df4fd37e2313f0d0fd
 DPD_VENDOR_ID: Final = bytes.fromhex("afcad71368a1f1c96b8696fc77570100")
 """Dead peer detection, version 1.0 (RFC 3706 §5.1)."""
 
+XAUTH_VENDOR_ID: Final = bytes.fromhex("09002689dfd6b712")
+"""draft-ietf-ipsec-isakmp-xauth-06 §2."""
+
 HEARTBEAT_VENDOR_ID: Final = b"HeartBeat_Notify" + bytes.fromhex("386b0100")
 """As ike-scan's list of vendor IDs has it."""
 
@@ -63,12 +66,52 @@ class Datagram(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class DialupUser:
+    """An IKE user: its full ID, or with a seed the right-hand part of many. `share_limit` of them may be connected."""
+
+    name: str
+    identity: Identity
+    share_limit: int = 1
+
+
+class DialupTunnel(NamedTuple):
+    """What a caller wants a tunnel for: the configured tunnel that it fits, the caller, its addresses."""
+
+    template: int
+    caller: int
+    peer: int
+    inner: Prefix
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSettings:
+    """What a client is told after its login (mode-cfg §3.3). Addresses are ints, 0 for none; `expiry` in seconds."""
+
+    address: int = 0
+    netmask: int = 0xFFFFFFFF
+    dns: tuple[int, ...] = ()
+    wins: tuple[int, ...] = ()
+    expiry: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class XauthLogin:
+    """With what this end answers the peer's XAuth request; with `wants_address` it waits for one before Phase 2."""
+
+    name: str
+    password: str = field(repr=False)
+    wants_address: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class GatewayParameters:
     """A remote IKE peer.
 
     `peer` is None for a dynamic peer, which is known by `peer_identity`, or while the address is not known. An identity
     of None means the IP address of that end (B133). `proposals` are in order of preference. `initial_contact` asks for
     that notification (`set ike initial-contact`). `keepalive` is in seconds, 0 for none (B310).
+    `dialup` are the users of a dialup gateway, and `seed` that of their keys, b"" when all have `preshared_key`.
+    `xauth` asks callers for name and password; `login` is how this end answers such a question.
     """
 
     name: str
@@ -84,6 +127,10 @@ class GatewayParameters:
     keepalive: int = 5
     dpd: DeadPeerDetection = NO_DPD
     heartbeat: Heartbeat = NO_HEARTBEAT
+    dialup: tuple[DialupUser, ...] | None = None
+    seed: bytes = field(default=b"", repr=False)
+    xauth: bool = False
+    login: XauthLogin | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +138,7 @@ class TunnelParameters:
     """An AutoKey IKE tunnel: one proxy ID of one VPN.
 
     `local` and `remote` are networks; `protocol` and `port` are the service of the proxy ID, 0 for any.
-    `replay` is carried for the data path only (B060: not negotiated).
+    `replay` is carried for the data path only (B060: not negotiated). `bound` tells a tunnel of a tunnel interface.
     """
 
     id: int
@@ -103,6 +150,7 @@ class TunnelParameters:
     protocol: int = 0
     port: int = 0
     replay: bool = False
+    bound: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,16 +23,21 @@ from nsemu.ike.proposals import (
 from nsemu.sim.scheduler import Instant, Timer
 
 if TYPE_CHECKING:
+    from nsemu.ike.dialup import Caller
     from nsemu.ike.exchange import Phase1Sa, QuickMode
 
 
 class Gateway:
-    """A configured peer with its Phase 1 SAs. `waiting` are the tunnels that wait for Phase 1, in order."""
+    """A configured peer with its Phase 1 SAs. `waiting` are the tunnels that wait for Phase 1, in order.
+
+    One with `dialup` users is a template, which has no SAs; one with a `caller` stands for a client (see `dialup`).
+    """
 
     __slots__ = (
         "acceptable",
         "bad_spi_count",
         "bad_spi_second",
+        "caller",
         "contacted",
         "expected_id",
         "keepalive",
@@ -53,9 +58,14 @@ class Gateway:
     def __init__(self, parameters: GatewayParameters) -> None:
         self.parameters = parameters
         self.offered = offered_phase1(parameters.proposals, parameters.mode)
-        self.offer = offer_phase1(self.offered)
+        self.offer = offer_phase1(self.offered, xauth=parameters.login is not None)
         # The first of equal proposals wins, so they enter in reverse.
-        self.acceptable = {phase1_key(proposal): proposal for proposal in reversed(parameters.proposals)}
+        methods = (True, False) if parameters.xauth else (False,)
+        self.acceptable = {
+            phase1_key(proposal, xauth=xauth): proposal
+            for xauth in methods
+            for proposal in reversed(parameters.proposals)
+        }
         self.local_id = encode_identity(parameters.local_identity, parameters.local)
         self.expected_id = encode_identity(parameters.peer_identity, parameters.peer or 0)
         self.phase1s: list[Phase1Sa] = []
@@ -70,8 +80,14 @@ class Gateway:
         self.liveness = Liveness()
         self.natted = False
         """Whether the last Phase 1 found the peer behind NAT."""
+        self.caller: Caller | None = None
         self.bad_spi_second = -1
         self.bad_spi_count = 0
+
+    @property
+    def is_template(self) -> bool:
+        """Whether it stands for all dialup clients of a gateway."""
+        return self.parameters.dialup is not None
 
     @property
     def address(self) -> int:
@@ -149,6 +165,7 @@ class Tunnel:
         "parameters",
         "remote_id",
         "sas",
+        "template",
     )
 
     def __init__(self, parameters: TunnelParameters, gateway: Gateway) -> None:
@@ -165,6 +182,8 @@ class Tunnel:
         self.sas: list[SaPair] = []
         self.current: SaPair | None = None
         self.negotiations: list[QuickMode] = []
+        self.template: Tunnel | None = None
+        """The configured tunnel that this one of a dialup client was made of."""
 
     def offer_in(self, mode: int) -> tuple[bytes, ...]:
         """The offer with an encapsulation mode: what UDP carries is ESP alone (B299). Empty when nothing is left."""

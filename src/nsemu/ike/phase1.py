@@ -6,7 +6,7 @@ has seen one packet only does not retransmit, so that a forged address draws one
 
 from __future__ import annotations
 
-from nsemu.ike import debug, keepalive, pairs
+from nsemu.ike import debug, dialup, keepalive, pairs
 from nsemu.ike.context import IkeContext
 from nsemu.ike.errors import PeerError
 from nsemu.ike.events import (
@@ -185,10 +185,10 @@ def _establish(context: IkeContext, sa: Phase1Sa) -> None:
     if parameters.initial_contact and not gateway.contacted and not gateway.phase1s:
         _announce_initial_contact(context, sa)
     gateway.contacted = True
+    gateway.phase1s.append(sa)
     _leave_old_address(context, sa)
     gateway.learned = sa.peer
     gateway.natted = sa.nat is not None and sa.nat.remote
-    gateway.phase1s.append(sa)
     keepalive.start(context, sa)
 
 
@@ -198,9 +198,9 @@ def _leave_old_address(context: IkeContext, sa: Phase1Sa) -> None:
     before = gateway.learned
     if before is None or gateway.parameters.peer is not None or before.address == sa.peer.address or sa.nat is not None:
         return
-    for other in list(gateway.phase1s):
+    for other in [item for item in gateway.phase1s if item is not sa]:
         remove(context, other, Removal.PEER_MOVED)
-    for tunnel in gateway.tunnels:
+    for tunnel in list(gateway.tunnels):
         pairs.remove_all(context, tunnel, Removal.PEER_MOVED, tell=False)
 
 
@@ -211,7 +211,8 @@ def follow(context: IkeContext, sa: Phase1Sa, ends: Ends) -> None:
         return
     sa.local, sa.peer = ends.destination, ends.source
     sa.gateway.learned = sa.peer
-    context.events.append(PeerMoved(sa.gateway.parameters.name, sa.peer.address, sa.local, sa.peer))
+    tunnels = tuple(tunnel.parameters.id for tunnel in sa.gateway.tunnels)
+    context.events.append(PeerMoved(sa.gateway.parameters.name, sa.peer.address, sa.local, sa.peer, tunnels))
 
 
 def _announce_lifetime(context: IkeContext, sa: Phase1Sa) -> None:
@@ -284,6 +285,8 @@ def forget(context: IkeContext, sa: Phase1Sa) -> None:
             fail_quick_mode(context, quick, Failure.PHASE1_LOST)
         quick.stop_timer()
     sa.quick_modes.clear()
+    sa.stop_login()
+    dialup.release(context, sa.gateway)
 
 
 def fail_quick_mode(context: IkeContext, quick: QuickMode, reason: Failure, error: PeerError | None = None) -> None:
@@ -302,3 +305,4 @@ def fail_quick_mode(context: IkeContext, quick: QuickMode, reason: Failure, erro
         context.events.append(SaRemoved(name, peer, tunnel_id, *spis, Removal.UNCONFIRMED))
     refused = (error.refusal, error.details) if error is not None else (None, ())
     context.events.append(Phase2Failed(name, peer, tunnel_id, quick.message_id, quick.role, reason, *refused))
+    dialup.release(context, quick.phase1.gateway)

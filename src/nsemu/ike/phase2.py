@@ -60,16 +60,18 @@ def negotiate(context: IkeContext, tunnel: Tunnel) -> None:
         return
     peer = gateway.parameters.peer
     if peer is None:
-        return  # B192: only the dynamic peer can begin.
+        return  # B192: only the dynamic peer can begin, and only the dialup client.
     gateway.waiting[tunnel.parameters.id] = None
     context.events.append(Phase2Queued(gateway.parameters.name, peer, tunnel.parameters.id))
-    if gateway.negotiating is None:
+    if gateway.negotiating is None and all(sa.ready for sa in gateway.phase1s):
         phase1.initiate(context, gateway)
 
 
 def usable_phase1(context: IkeContext, gateway: Gateway) -> Phase1Sa | None:
     """The newest established Phase 1 SA that will last through a quick mode."""
     for sa in reversed(gateway.phase1s):
+        if not sa.ready:
+            continue
         margin = min(context.settings.soft_lifetime_buffer * SECOND, sa.lifetime * SECOND // 4)
         if sa.expires - context.now > margin:
             return sa
@@ -79,6 +81,8 @@ def usable_phase1(context: IkeContext, gateway: Gateway) -> Phase1Sa | None:
 def start_waiting(context: IkeContext, sa: Phase1Sa) -> None:
     """Phase 1 is up: begin the quick modes that waited for it."""
     gateway = sa.gateway
+    if not sa.ready:
+        return  # B264: the login comes first
     waiting = list(gateway.waiting)
     gateway.waiting.clear()
     for tunnel_id in waiting:

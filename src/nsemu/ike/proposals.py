@@ -53,6 +53,12 @@ _P1_ENCRYPTION: Final = {
 _P1_AES: Final = 7
 _P1_HASH: Final = {Integrity.MD5: 1, Integrity.SHA1: 2, Integrity.SHA2_256: 4}
 _P1_METHOD: Final = {AuthenticationMethod.PRESHARE: 1, AuthenticationMethod.DSA_SIG: 2, AuthenticationMethod.RSA_SIG: 3}
+# The same with a login of the initiator to follow (draft-ietf-ipsec-isakmp-xauth-06 §7).
+_P1_XAUTH_METHOD: Final = {
+    AuthenticationMethod.PRESHARE: 65001,
+    AuthenticationMethod.DSA_SIG: 65003,
+    AuthenticationMethod.RSA_SIG: 65005,
+}
 
 # RFC 2407 §4.4.4, §4.4.3, §4.5; HMAC-SHA2-256: the registry's 5.
 _ESP_TRANSFORM: Final = {
@@ -123,10 +129,11 @@ class Phase2Choice:
     offer: Proposal
 
 
-def phase1_key(proposal: Phase1Proposal) -> Phase1Key:
-    """The wire form of a proposal."""
+def phase1_key(proposal: Phase1Proposal, *, xauth: bool = False) -> Phase1Key:
+    """The wire form of a proposal; `xauth` announces that the initiator will log in."""
     encryption, length = _P1_ENCRYPTION[proposal.encryption]
-    return Phase1Key(encryption, length, _P1_HASH[proposal.hash], _P1_METHOD[proposal.method], proposal.group.value)
+    method = (_P1_XAUTH_METHOD if xauth else _P1_METHOD)[proposal.method]
+    return Phase1Key(encryption, length, _P1_HASH[proposal.hash], method, proposal.group.value)
 
 
 def phase2_key(proposal: Phase2Proposal) -> Phase2Key:
@@ -155,16 +162,17 @@ def offered_phase2(proposals: Sequence[Phase2Proposal]) -> tuple[Phase2Proposal,
     return tuple(proposal for proposal in proposals if proposal.pfs is proposals[0].pfs)
 
 
-def offer_phase1(proposals: Sequence[Phase1Proposal]) -> bytes:
+def offer_phase1(proposals: Sequence[Phase1Proposal], *, xauth: bool = False) -> bytes:
     """The SA body with one transform for each proposal, in order."""
     transforms = tuple(
-        build_transform(number, _KEY_IKE, _phase1_attributes(proposal)) for number, proposal in enumerate(proposals, 1)
+        build_transform(number, _KEY_IKE, _phase1_attributes(proposal, xauth=xauth))
+        for number, proposal in enumerate(proposals, 1)
     )
     return build_security_association((Proposal(1, PROTOCOL_ISAKMP, b"", transforms),))
 
 
-def _phase1_attributes(proposal: Phase1Proposal) -> list[tuple[int, int]]:
-    key = phase1_key(proposal)
+def _phase1_attributes(proposal: Phase1Proposal, *, xauth: bool) -> list[tuple[int, int]]:
+    key = phase1_key(proposal, xauth=xauth)
     attributes = [(1, key.encryption), (2, key.hash), (3, key.method), (4, key.group)]
     if key.key_length:
         attributes.append((14, key.key_length))

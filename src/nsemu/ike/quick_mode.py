@@ -11,6 +11,7 @@ The HASH payloads are made and checked where messages are sealed and opened; `ha
 from __future__ import annotations
 
 from nsemu.config.algorithms import DhGroup
+from nsemu.ike import dialup
 from nsemu.ike.authentication import peer_nonce, shared_secret
 from nsemu.ike.context import IkeContext
 from nsemu.ike.errors import PeerError
@@ -72,14 +73,14 @@ def answer(context: IkeContext, quick: QuickMode, message: Message) -> Payloads:
     offered = parse_security_association(message.bodies[PayloadType.SA])
     quick.peer_spi = offered.proposals[0].spi if offered.proposals else b""
     identities = message.all(PayloadType.IDENTIFICATION)
-    tunnels = _find_tunnels(quick.phase1, identities)
+    tunnels = _find_tunnels(context, quick.phase1, identities)
     quick.tunnel = tunnels[0]
     tunnel, choice = _choose(tunnels, offered, encapsulation_mode(quick.phase1))
     theirs = peer_nonce(message)
     group = choice.proposal.pfs
     pair, shared = _exchange_keys(context, group, message)
     nonce = context.stream.octets(context.settings.nonce_size)
-    quick.tunnel, quick.choice, quick.shared = tunnel, choice, shared
+    quick.tunnel, quick.choice, quick.shared = _own_tunnel(context, quick.phase1, tunnel, identities), choice, shared
     quick.nonces = theirs
     quick.inbound_spi = context.new_spi()
     spi = quick.inbound_spi.to_bytes(4, "big")
@@ -95,7 +96,18 @@ def answer(context: IkeContext, quick: QuickMode, message: Message) -> Payloads:
     return payloads
 
 
-def _find_tunnels(phase1: Phase1Sa, identities: list[bytes]) -> list[Tunnel]:
+def _own_tunnel(context: IkeContext, phase1: Phase1Sa, found: Tunnel, identities: list[bytes]) -> Tunnel:
+    """The tunnel itself; for a dialup client its own one, made of what was found. Raises PeerError without room."""
+    if phase1.gateway.caller is None:
+        return found
+    theirs, _ = _selectors(phase1, identities)
+    own = dialup.tunnel_for(context, phase1.gateway, found, encode_selector(theirs))
+    if own is None:
+        raise PeerError(NotifyType.NO_PROPOSAL_CHOSEN, Refusal.TUNNEL_LIMIT)
+    return own
+
+
+def _find_tunnels(context: IkeContext, phase1: Phase1Sa, identities: list[bytes]) -> list[Tunnel]:
     """The tunnels of the gateway whose proxy ID mirrors the peer's (B057, B173, B197). Raises PeerError.
 
     Without ID payloads the peer means the two gateways themselves (RFC 2409 §5.5).
@@ -105,17 +117,22 @@ def _find_tunnels(phase1: Phase1Sa, identities: list[bytes]) -> list[Tunnel]:
         found = selectors.get((identities[0], identities[1]))
         if found:
             return found
-        remote, local = decode_selector(identities[0]), decode_selector(identities[1])
-    elif not identities:
-        remote = Selector(Prefix(phase1.peer.address, 32), 0, 0)
-        local = Selector(Prefix(phase1.local.address, 32), 0, 0)
-    else:
-        raise PeerError(NotifyType.PAYLOAD_MALFORMED, Refusal.PAYLOADS)
-    found = selectors.get((encode_selector(remote), encode_selector(local)))
+    remote, local = _selectors(phase1, identities)
+    key = encode_selector(remote), encode_selector(local)
+    found = selectors.get(key) or dialup.template_tunnels(context, phase1.gateway, key)
     if found:
         return found
     received = ReceivedProxyId(local.prefix, remote.prefix, local.protocol, local.port, remote.protocol, remote.port)
     raise PeerError(NotifyType.INVALID_ID_INFORMATION, Refusal.PROXY_ID, received)
+
+
+def _selectors(phase1: Phase1Sa, identities: list[bytes]) -> tuple[Selector, Selector]:
+    """The proxy ID of the initiator, the remote half first. Raises PeerError."""
+    if len(identities) == 2:
+        return decode_selector(identities[0]), decode_selector(identities[1])
+    if identities:
+        raise PeerError(NotifyType.PAYLOAD_MALFORMED, Refusal.PAYLOADS)
+    return Selector(Prefix(phase1.peer.address, 32), 0, 0), Selector(Prefix(phase1.local.address, 32), 0, 0)
 
 
 def _choose(tunnels: list[Tunnel], offered: SecurityAssociation, mode: int) -> tuple[Tunnel, Phase2Choice]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from nsemu.config.algorithms import ExchangeMode
-from nsemu.ike import phase1
+from nsemu.ike import dialup, phase1
 from nsemu.ike.context import IkeContext
 from nsemu.ike.events import PacketRejected, Refusal, Role
 from nsemu.ike.exchange import Phase1Sa, State, open_message
@@ -28,21 +28,29 @@ def respond(context: IkeContext, header: Header, data: bytes, ends: Ends) -> Non
     if gateway is None:
         context.counters.unknown_peer += 1
         main = header.exchange == ExchangeType.MAIN
-        dynamic = main and any(local == ends.destination.address for local, *_ in context.by_identity)
+        dynamic = main and _expects_strangers(context, ends.destination.address)
         _reject(context, "", header, ends, Refusal.DYNAMIC_PEER if dynamic else Refusal.UNRECOGNIZED_PEER)
         return
     if _MODES[ExchangeType(header.exchange)] is not gateway.parameters.mode:
         context.counters.refused += 1
         _reject(context, gateway.parameters.name, header, ends, Refusal.MODE)
+        dialup.release(context, gateway)
+        return
+    if dialup.is_full(context, gateway):
+        context.counters.refused += 1
+        _reject(context, gateway.parameters.name, header, ends, Refusal.SHARE_LIMIT)
+        dialup.release(context, gateway)
         return
     if len(context.half_open) >= context.settings.half_open_limit and not _make_room(context):
         context.counters.half_open_refused += 1
         _reject(context, gateway.parameters.name, header, ends, Refusal.HALF_OPEN_LIMIT)
+        dialup.release(context, gateway)
         return
     sa = Phase1Sa(gateway, Role.RESPONDER, ends.destination, ends.source, context.now)
     sa.cookies = header.initiator_cookie + context.new_cookie()
     phase1.receive(context, sa, header, data, ends)
     if sa.state is State.NONE:
+        dialup.release(context, gateway)
         return
     context.phase1s[sa.cookies] = sa
     context.responding[(header.initiator_cookie, ends.source)] = sa
@@ -61,7 +69,16 @@ def _find(context: IkeContext, header: Header, data: bytes, ends: Ends) -> Gatew
     key = identity_key(body)
     if static is not None and identity_key(static.expected_id) == key:
         return static
-    return context.by_identity.get((local, *key), static)
+    dynamic = context.by_identity.get((local, *key))
+    return dynamic or dialup.find(context, local, key, ends.source) or static
+
+
+def _expects_strangers(context: IkeContext, local: int) -> bool:
+    """Whether one of our addresses has gateways that only an IKE ID can tell apart (B132, B235)."""
+    templates = (gateway for gateway in context.gateways.values() if gateway.is_template)
+    return any(local == item for item, *_ in context.by_identity) or any(
+        gateway.parameters.local == local for gateway in templates
+    )
 
 
 def _reject(context: IkeContext, gateway: str, header: Header, ends: Ends, refusal: Refusal) -> None:

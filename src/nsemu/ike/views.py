@@ -11,7 +11,7 @@ from nsemu.ike.events import Role
 from nsemu.ike.exchange import Phase1Sa, State
 from nsemu.ike.keys import Phase1Keys
 from nsemu.ike.nat_traversal import NatMap
-from nsemu.ike.parameters import Endpoint
+from nsemu.ike.parameters import ClientSettings, Endpoint
 from nsemu.sim.scheduler import Duration, Instant
 
 
@@ -48,6 +48,50 @@ class Phase1View:
     def established(self) -> bool:
         """Whether the SA can be used."""
         return self.state is State.ESTABLISHED
+
+
+@dataclass(frozen=True, slots=True)
+class CallerView:
+    """A dialup client that is connected. `identity` is its IKE ID, `login` the name of its XAuth login, if any.
+
+    `tunnels` are the IDs of its tunnels; `settings` what it was told.
+    """
+
+    number: int
+    gateway: str
+    user: str
+    identity: str
+    peer: Endpoint
+    login: str
+    settings: ClientSettings | None
+    tunnels: tuple[int, ...]
+    since: Instant
+
+
+def caller_views(context: IkeContext) -> list[CallerView]:
+    """The dialup clients with a Phase 1 SA or tunnels, in the order in which they came."""
+    views = []
+    for gateway in context.callers.values():
+        caller, identity = gateway.caller, gateway.parameters.peer_identity
+        if caller is None or identity is None or gateway.learned is None:
+            continue
+        made = [sa.established_at for sa in gateway.phase1s]
+        made += [pair.completed for tunnel in gateway.tunnels for pair in tunnel.sas]
+        tunnels = tuple(tunnel.parameters.id for tunnel in gateway.tunnels)
+        views.append(
+            CallerView(
+                caller.number,
+                gateway.parameters.name,
+                caller.user.name,
+                identity.text,
+                gateway.learned,
+                caller.name,
+                caller.settings,
+                tunnels,
+                min(made, default=0),
+            )
+        )
+    return sorted(views, key=lambda view: view.number)
 
 
 def phase1_views(context: IkeContext) -> list[Phase1View]:

@@ -29,7 +29,7 @@ _GENERIC_SIZE: Final = 4
 
 
 class PayloadType(IntEnum):
-    """The next-payload values (RFC 2408 §3.1; RFC 3947 §3.2, §5.2 and its drafts 00 to 03)."""
+    """The next-payload values (RFC 2408 §3.1; mode-cfg §3.1; RFC 3947 §3.2, §5.2 and its drafts 00 to 03)."""
 
     NONE = 0
     SA = 1
@@ -45,6 +45,7 @@ class PayloadType(IntEnum):
     NOTIFICATION = 11
     DELETE = 12
     VENDOR_ID = 13
+    ATTRIBUTES = 14
     NAT_D = 20
     NAT_OA = 21
     NAT_D_DRAFT = 130
@@ -52,11 +53,12 @@ class PayloadType(IntEnum):
 
 
 class ExchangeType(IntEnum):
-    """The exchange types (RFC 2408 §3.1, RFC 2409 §5.5)."""
+    """The exchange types (RFC 2408 §3.1, RFC 2409 §5.5, draft-dukes-ike-mode-cfg-02 §3)."""
 
     MAIN = 2
     AGGRESSIVE = 4
     INFORMATIONAL = 5
+    TRANSACTION = 6
     QUICK = 32
 
 
