@@ -86,7 +86,7 @@ class Calls(Pair):
         end = End(engine, address, gateway, tunnel)
         end.configure(self.now)
         self.clients.append(end)
-        self.ends = (*self.ends, end)  # type: ignore[assignment]
+        self.ends = (*self.ends, end)
         if begin:
             self.acquire(end)
         return end
