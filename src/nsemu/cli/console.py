@@ -75,6 +75,8 @@ class Console:
         line = line.rstrip("\r\n")
         if line.strip(" \t"):
             self.history.append(line)
+            if self.device.config_lock is not None:
+                self.device.config_lock.touch()
         if asks_for_help(line):
             yield self.help(line.rstrip(" \t")[:-1])
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nsemu.config.access import FACTORY_ACCESS, AdminAccess
 from nsemu.config.clock import DaylightSaving, TimeZone
 from nsemu.wire.address import Prefix
 
@@ -49,6 +50,7 @@ class SystemSettings:
     dns1: int = 0
     dns2: int = 0
     dns3: int = 0
+    access: AdminAccess = FACTORY_ACCESS
 
     @property
     def zone(self) -> TimeZone:

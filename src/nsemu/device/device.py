@@ -12,8 +12,10 @@ from nsemu.config.device import DeviceConfig, factory_configuration
 from nsemu.config.interface import InterfaceKind
 from nsemu.config.platform import DEFAULT_PLATFORM
 from nsemu.device import ipsec_texts
+from nsemu.device.admin_sessions import AdminSessions
 from nsemu.device.clock import DeviceClock
 from nsemu.device.compile import Compiler
+from nsemu.device.config_lock import ConfigLock
 from nsemu.device.debug_buffer import DebugBuffer
 from nsemu.device.debug_flow import render_flow
 from nsemu.device.debug_story import dialect_of
@@ -33,6 +35,7 @@ from nsemu.device.tunnels import TunnelPlan
 from nsemu.device.vlan import TAG, tagged, untag
 from nsemu.flow import bridge
 from nsemu.flow.icmp_errors import report_silent_neighbor
+from nsemu.flow.local import SELF_POLICY
 from nsemu.flow.neighbors import Neighbor
 from nsemu.flow.originate import originate
 from nsemu.flow.packet import Packet
@@ -84,16 +87,19 @@ class Device:
         self.interfaces = InterfaceSet(name)
         self.event_log = EventLog()
         self.traffic_log = TrafficLog()
+        self.self_log = TrafficLog()
         self.debug = DebugBuffer()
         self.saved_text: str | None = None
         self.on_save: Callable[[str], None] = _ignore
         self.good_text: str | None = None
         self.on_keep_good: Callable[[str], None] = _ignore
         self.rolls_back = False
+        self.config_lock: ConfigLock | None = None
         self.on_restart: list[Callable[[], None]] = []
         self._tcp_services: dict[int, ConversationFactory] = {}
         self.tcp = LocalTcp(self._tcp_services)
         self.modified = False
+        self.admin_sessions = AdminSessions()
         self.resets = 0
         self._sweeper: Timer | None = None
         self._boot(factory_configuration(platform))
@@ -200,6 +206,7 @@ class Device:
         self.interfaces.restart()
         self.event_log = EventLog()
         self.traffic_log = TrafficLog()
+        self.self_log = TrafficLog()
         self.debug = DebugBuffer()
         self._boot(config)
         self.ike.phase1_keys[:0], self.ike.key_rows[:0] = phase1_keys, key_rows
@@ -362,7 +369,11 @@ class Device:
             self.traffic_log.closed(session, self.scheduler.now)
 
     def denied(self, packet: Packet, policy_id: int | None, _reason: DropReason) -> None:
-        """A first packet was refused by policy."""
+        """A first packet was refused by policy, or was for the device and nothing there wanted it."""
+        flow = (packet.source, packet.destination, packet.source_port, packet.destination_port)
+        if policy_id == SELF_POLICY:
+            self.self_log.denied(policy_id, self.scheduler.now, flow, packet.protocol, "")
+            return
         run = self.state.policies.run(policy_id) if policy_id is not None else None
         if run is None:
             return
@@ -370,7 +381,6 @@ class Device:
         run.counters.packets += 1
         run.counters.octets += len(packet.data)
         if run.policy.log:
-            flow = (packet.source, packet.destination, packet.source_port, packet.destination_port)
             self.traffic_log.denied(run.id, self.scheduler.now, flow, packet.protocol, "")
 
     def log(self, type_: int, level: Level, text: str) -> None:

@@ -115,6 +115,24 @@ class LocalTcp:
         if self._table is not None:
             self._table.listen(port, factory)
 
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """The ports that are served, in order."""
+        return tuple(sorted(self._services))
+
+    def connections(self) -> list[tuple[str, _Ends, _Ends]]:
+        """State, local end and remote end of each connection; an end is an address and a port."""
+        if self._table is None:
+            return []
+        return [
+            (
+                socket.connection.state.name.lower().replace("_", "-"),
+                (socket.local.address, socket.local.port),
+                (socket.remote.address, socket.remote.port),
+            )
+            for socket in self._table.sockets()
+        ]
+
     def receive(self, packet: Packet) -> bool:
         """A segment for an address of the device, on a port that the admin allows; whether it is one that is served."""
         if self._table is None or self._network is None or packet.destination_port not in self._services:

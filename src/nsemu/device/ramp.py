@@ -36,12 +36,6 @@ class SessionRamp:
         slots = self._slots[unit]
         return tuple(slots.get(place - back, 0) for back in range(_SIZES[unit]))
 
-    def since(self, minutes: int, now: Instant) -> int:
-        """Sessions of the last minutes, this one included; at most 60."""
-        if minutes == 1:
-            return sum(self.recent(SECONDS, now))
-        return sum(self.recent(MINUTES, now)[:minutes])
-
     def _trim(self, unit: int, place: int) -> None:
         oldest = place - _SIZES[unit]
         self._slots[unit] = {at: number for at, number in self._slots[unit].items() if at > oldest}

@@ -23,6 +23,9 @@ from nsemu.wire.udp import UdpDatagram, checksum_is_right
 
 _PORTS = Struct("!HH")
 
+SELF_POLICY = 320_001
+"""The policy ID that the logs show for traffic to the device that nothing wanted (screenos-cli §2.4, §3.1)."""
+
 TCP_SERVICES = {
     22: ManagementService.SSH,
     23: ManagementService.TELNET,
@@ -38,6 +41,7 @@ def deliver(state: FlowState, packet: Packet, owner: RunInterface) -> None:
     packet.ingress.counters.in_self += 1
     handler = _HANDLERS.get(packet.protocol)
     if handler is None or not handler(state, packet, owner):
+        state.upcalls.denied(packet, SELF_POLICY, DropReason.NOT_FOR_SELF)
         drop(packet, "self", DropReason.NOT_FOR_SELF, f"{owner.name}", ("interface", owner.name))
 
 

@@ -120,6 +120,11 @@ def _clear_traffic(context: Context, arguments: Arguments) -> str:
     return ""
 
 
+def _clear_self(context: Context, _arguments: Arguments) -> str:
+    context.device.self_log.clear()
+    return ""
+
+
 def _clear_buffer(context: Context, _arguments: Arguments) -> str:
     context.device.debug.clear()
     return ""
@@ -143,11 +148,14 @@ CLEAR = keyword(
         keyword(
             "log",
             "clear log",
-            keyword(
-                "traffic",
-                "clear traffic log",
-                optional(keyword("policy", "of one policy", argument("policy", POLICY_ID, "policy id"))),
-                Command(_clear_traffic, privileged=True),
+            choice(
+                keyword("self", "clear self log", Command(_clear_self, privileged=True)),
+                keyword(
+                    "traffic",
+                    "clear traffic log",
+                    optional(keyword("policy", "of one policy", argument("policy", POLICY_ID, "policy id"))),
+                    Command(_clear_traffic, privileged=True),
+                ),
             ),
         ),
         CLEAR_MAC_LEARN,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nsemu.cli.action.config_lock import LOCK
 from nsemu.cli.action.reset import RESET_QUESTION, restart
 from nsemu.cli.action.save import good_text, keep
 from nsemu.cli.context import Context
@@ -35,13 +36,16 @@ def _disable(context: Context, _arguments: Arguments) -> str:
 EXEC_CONFIG = keyword(
     "config",
     "configuration",
-    keyword(
-        "rollback",
-        "go back to the last-known-good configuration",
-        choice(
-            Command(_rollback, privileged=True),
-            keyword("enable", "when the saved configuration has errors", Command(_enable, privileged=True)),
-            keyword("disable", "only on command", Command(_disable, privileged=True)),
+    choice(
+        LOCK,
+        keyword(
+            "rollback",
+            "go back to the last-known-good configuration",
+            choice(
+                Command(_rollback, privileged=True),
+                keyword("enable", "when the saved configuration has errors", Command(_enable, privileged=True)),
+                keyword("disable", "only on command", Command(_disable, privileged=True)),
+            ),
         ),
     ),
 )

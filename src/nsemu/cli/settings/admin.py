@@ -38,7 +38,7 @@ def _admins(scope: Scope) -> list[str]:
     return list(scope.config.admins)
 
 
-_ADMIN = NameType(existing=_admins)
+ADMIN_NAME_TYPE = NameType(existing=_admins)
 
 
 def _hashed(user: str, password: str) -> str:
@@ -118,7 +118,7 @@ NODES = (
             keyword(
                 "user",
                 "other administrators",
-                argument("name", _ADMIN, "administrator name"),
+                argument("name", ADMIN_NAME_TYPE, "administrator name"),
                 when_set(
                     keyword("password", "password", argument("password", _PASSWORD, "password")),
                     optional(

@@ -80,7 +80,7 @@ FLOW_NODES: tuple[Node, ...] = (
     ),
 )
 ALG = Shelf("alg")
-_ALGS = (
+ALG_NAMES = (
     "appleichat",
     "dns",
     "h323",
@@ -122,7 +122,7 @@ CONSOLE_NODES: tuple[Node, ...] = (
     keyword("aux", "second console", CONSOLE.line("disable", "no second console", name="aux disable")),
 )
 NODES: tuple[Node, ...] = (
-    keyword("alg", "application layer gateways", choice(*(_alg(name) for name in _ALGS))),
+    keyword("alg", "application layer gateways", choice(*(_alg(name) for name in ALG_NAMES))),
     keyword(
         "log",
         "logs",

@@ -119,6 +119,7 @@ _IN_ZONE = choice(
     Command(_zone),
     keyword("name", "show one address", argument("name", ZONE_ADDRESS, "address name", Command(_one))),
     keyword("group", "show address groups", _GROUPS_OF_ZONE),
+    argument("name", ZONE_ADDRESS, "address name", Command(_one)),
 )
 
 ADDRESS = keyword("address", "show address book", choice(Command(_all), argument("zone", ZONE, "zone name", _IN_ZONE)))

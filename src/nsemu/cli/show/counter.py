@@ -9,9 +9,11 @@ from nsemu.cli.grammar import Arguments, Command, Node, argument, choice, keywor
 from nsemu.cli.settings.checks import require
 from nsemu.cli.show.layout import lines
 from nsemu.cli.show.screen import counter_lines
-from nsemu.cli.types import INTERFACE, ZONE
+from nsemu.cli.types import INTERFACE, POLICY_ID, ZONE
+from nsemu.config.errors import NotFoundError
 from nsemu.config.interface import InterfaceKind
 from nsemu.device.views.counters import CounterView, counter_view
+from nsemu.device.views.policies import policy_views
 
 Render = Callable[[str, CounterView], Iterator[str]]
 """The lines of the counters of something that is named: `interface ethernet1`, `zone Trust`."""
@@ -139,6 +141,20 @@ def _targets(render: Render) -> Node:
     )
 
 
+def _policies(context: Context, arguments: Arguments) -> str:
+    """Packets and octets of the policies that count."""
+    wanted = arguments.get("policy")
+    views = [view for view in policy_views(context.device) if wanted in {None, view.policy.id}]
+    if wanted is not None and not views:
+        raise NotFoundError(f"policy {wanted} does not exist")
+    rows = (
+        f"{view.policy.id:>6}{view.packets:>12}{view.octets:>16}{view.sessions:>10}"
+        for view in views
+        if view.policy.count or wanted is not None
+    )
+    return lines(f"{'PID':>6}{'Packets':>12}{'Bytes':>16}{'Sessions':>10}", *rows)
+
+
 COUNTER = keyword(
     "counter",
     "show counters",
@@ -146,5 +162,10 @@ COUNTER = keyword(
         keyword("statistics", "show hardware and flow counters", _targets(_statistics)),
         keyword("flow", "show flow counters", _targets(_flow)),
         keyword("screen", "show screen counters", _targets(_screen)),
+        keyword(
+            "policy",
+            "show counters of policies",
+            choice(Command(_policies), argument("policy", POLICY_ID, "policy ID", Command(_policies))),
+        ),
     ),
 )

@@ -40,6 +40,8 @@ _LEVELS = {
 def _events(context: Context, arguments: Arguments) -> str:
     views = event_views(context.device)
     chosen = [view for view in views if _wanted(view, arguments)]
+    if arguments.get("sort") == "oldest":
+        chosen.reverse()
     title = [] if arguments else [f"Total event entries = {len(views)}"]
     return lines(*title, _HEADER, *_rows(chosen))
 
@@ -85,6 +87,11 @@ _FILTERS = any_order(
     keyword("module", "show events of a module", flag("system", "system module", "module", "system")),
     keyword("include", "show events with a text", argument("include", _TEXT, "text")),
     keyword("exclude", "show events without a text", argument("exclude", _TEXT, "text")),
+    keyword(
+        "sort-by",
+        "the order",
+        choice(flag("date", "newest first", "sort", "newest"), flag("time", "oldest first", "sort", "oldest")),
+    ),
 )
 
 EVENT = keyword("event", "show event messages", sequence(_FILTERS, Command(_events)))

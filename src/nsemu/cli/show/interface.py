@@ -8,8 +8,12 @@ from nsemu.cli.context import Context
 from nsemu.cli.grammar import Arguments, Command, argument, choice, keyword
 from nsemu.cli.settings.checks import require
 from nsemu.cli.show import dhcp
+from nsemu.cli.show.kept import kept_rows
 from nsemu.cli.show.layout import Layout, cut, dated, enabled, layout_of, lines
 from nsemu.cli.show.monitor import MONITOR_NODE
+from nsemu.cli.show.nat import dip_table, mip_table
+from nsemu.cli.show.routing_protocols import INTERFACE_PROTOCOL
+from nsemu.cli.show.screen import screen_lines
 from nsemu.cli.types import OUTGOING
 from nsemu.config.bridge import is_transparent
 from nsemu.config.errors import ConfigError
@@ -233,6 +237,33 @@ def _bridging(view: InterfaceView) -> Iterator[str]:
     yield "  In backup mode, only traffic from V1-Trust can manage the box"
 
 
+def _secondary(context: Context, arguments: Arguments) -> str:
+    """The further addresses, which are kept without effect."""
+    view = _view(context, arguments)
+    found = [
+        str(key.identity[0])
+        for key, _ in kept_rows(context.device.config, "interface ip secondary")
+        if key.owner == ("interface", view.name)
+    ]
+    rows = (f"  *ip {address}" for address in found)
+    return lines(f"Interface {view.name}: {len(found)} secondary addresses", *rows)
+
+
+def _dips(context: Context, arguments: Arguments) -> str:
+    return dip_table(context, _view(context, arguments).name)
+
+
+def _mips(context: Context, arguments: Arguments) -> str:
+    return mip_table(context, _view(context, arguments).name)
+
+
+def _screen(context: Context, arguments: Arguments) -> str:
+    """The options of the zone that the interface is in."""
+    view = _view(context, arguments)
+    zone = require(context.device.config.zones, view.zone, "zone")
+    return lines(f"Screen of zone {view.zone}:", *screen_lines(zone.screen))
+
+
 INTERFACE_NODE = keyword(
     "interface",
     "show interface info",
@@ -247,6 +278,11 @@ INTERFACE_NODE = keyword(
                 Command(_one),
                 keyword("nhtb", "show next-hop tunnel binding table", Command(_next_hops)),
                 MONITOR_NODE,
+                keyword("dip", "show DIP pools of the interface", Command(_dips)),
+                keyword("mip", "show mapped IP addresses of the interface", Command(_mips)),
+                keyword("screen", "show SCREEN options of its zone", Command(_screen)),
+                keyword("secondary", "show secondary addresses", Command(_secondary)),
+                INTERFACE_PROTOCOL,
                 dhcp.OF_INTERFACE,
             ),
         ),

@@ -6,12 +6,16 @@ from collections.abc import Iterator
 
 from nsemu.cli.context import Context
 from nsemu.cli.grammar import Arguments, Command, any_order, argument, choice, keyword, sequence
+from nsemu.cli.settings.system_more import LOG as LOG_SHELF
 from nsemu.cli.show.event import EVENT
+from nsemu.cli.show.kept import config_lines
 from nsemu.cli.show.layout import lines
 from nsemu.cli.types import IP, POLICY_ID
 from nsemu.config.errors import NotFoundError
 from nsemu.config.policy import Policy
-from nsemu.device.views.logs import TrafficView, traffic_views
+from nsemu.device.traffic_log import CAPACITY as MOST_FLOWS
+from nsemu.device.views.logs import TrafficView, self_views, traffic_views
+from nsemu.runtime.event_log import CAPACITY as MOST_EVENTS
 from nsemu.wire.address import format_ipv4
 
 _RULE = "=" * 80
@@ -64,10 +68,35 @@ def _described(policy: Policy | None) -> str:
     return f"{zones}, src {source}, dst {destination}, service {service}, action {policy.action.value.capitalize()}"
 
 
-def _rows(view: TrafficView) -> Iterator[str]:
+def _self(context: Context, arguments: Arguments) -> str:
+    views = [view for view in self_views(context.device) if _matches(view, arguments)]
+    return lines(_RULE, _HEADERS[0], _RULE, *(_first(view) for view in views), f"Total entries matched = {len(views)}")
+
+
+def _no_recoveries(_context: Context, _arguments: Arguments) -> str:
+    """The serial number as a password is not emulated, so nobody has ever recovered the device with it."""
+    return "Total entries matched = 0\n"
+
+
+def _settings(context: Context, _arguments: Arguments) -> str:
+    device = context.device
+    return lines(
+        f"{'Log':<10}{'Entries':>9}{'Most':>8}",
+        f"{'event':<10}{len(device.event_log):>9}{MOST_EVENTS:>8}",
+        f"{'traffic':<10}{len(device.traffic_log.entries):>9}{MOST_FLOWS:>8}",
+        f"{'self':<10}{len(device.self_log.entries):>9}{MOST_FLOWS:>8}",
+        *config_lines(context, *LOG_SHELF.items),
+    )
+
+
+def _first(view: TrafficView) -> str:
     hours, rest = divmod(view.duration, 3600)
     duration = f"{hours}:{rest // 60:02d}:{rest % 60:02d}"
-    yield f"{view.date:%Y-%m-%d %H:%M:%S}{duration:>11} {_ends(view.flow)} {_service(view)}"
+    return f"{view.date:%Y-%m-%d %H:%M:%S}{duration:>11} {_ends(view.flow)} {_service(view)}"
+
+
+def _rows(view: TrafficView) -> Iterator[str]:
+    yield _first(view)
     yield f"  {view.reason:<16}{view.protocol:>8} {_ends(view.translated)} {view.session_id}"
 
 
@@ -84,14 +113,21 @@ def _service(view: TrafficView) -> str:
     return f"{transport}/port:{view.flow[3]}"
 
 
-_FILTERS = any_order(
-    keyword("policy", "show log entries of a policy", argument("policy", POLICY_ID, "policy ID")),
+_ADDRESSES = (
     keyword("src-ip", "show log entries with a source", argument("src_ip", IP, "source IP address")),
     keyword("dst-ip", "show log entries with a destination", argument("dst_ip", IP, "destination IP address")),
 )
+_POLICY = keyword("policy", "show log entries of a policy", argument("policy", POLICY_ID, "policy ID"))
 
 LOG = keyword(
     "log",
     "show log info",
-    choice(EVENT, keyword("traffic", "show traffic log", sequence(_FILTERS, Command(_traffic)))),
+    choice(
+        EVENT,
+        keyword("traffic", "show traffic log", sequence(any_order(_POLICY, *_ADDRESSES), Command(_traffic))),
+        keyword("self", "show what came for the device", sequence(any_order(*_ADDRESSES), Command(_self))),
+        keyword("asset-recovery", "show asset recovery log", Command(_no_recoveries)),
+        keyword("setting", "show log settings", Command(_settings)),
+        keyword("sys", "show log settings", Command(_settings), hidden=True),
+    ),
 )

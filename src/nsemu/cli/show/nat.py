@@ -10,9 +10,14 @@ from nsemu.wire.address import format_ipv4, mask_of
 
 
 def _dips(context: Context, _arguments: Arguments) -> str:
+    return dip_table(context)
+
+
+def dip_table(context: Context, interface: str | None = None) -> str:
+    """The DIP pools of all interfaces or of one."""
     header = f"{'Dip Id':<10}{'Dip Low':<20}{'Dip High':<20}{'Interface':<21}{'Attribute':<13}Usage"
     sticky = on_off(context.device.config.nat.dip_sticky)
-    rows = (_dip(view) for view in dip_views(context.device))
+    rows = (_dip(view) for view in dip_views(context.device) if interface in {None, view.interface})
     return lines(header, *rows, f"Port-xlated dip stickness {sticky}")
 
 
@@ -22,7 +27,12 @@ def _dip(view: DipView) -> str:
 
 
 def _mips(context: Context, _arguments: Arguments) -> str:
-    views = mip_views(context.device)
+    return mip_table(context)
+
+
+def mip_table(context: Context, interface: str | None = None) -> str:
+    """The MIPs of all interfaces or of one."""
+    views = [view for view in mip_views(context.device) if interface in {None, view.interface}]
     header = f"{'Map IP':<17}{'Host IP':<17}{'VSYS':<13}{'Interface':<12}{'Netmask':<17}VRouter"
     return lines(f"Total MIPs under Root vsys:{len(views)} is shown below", header, *(_mip(view) for view in views))
 
@@ -48,4 +58,8 @@ DIP_NODE = keyword(
     "dip", "show DIP pools", choice(Command(_dips), keyword("all", "show the pools of all interfaces", Command(_dips)))
 )
 MIP_NODE = keyword("mip", "show mapped IP addresses", Command(_mips))
-VIP_NODE = keyword("vip", "show virtual IP addresses", Command(_vips))
+VIP_NODE = keyword(
+    "vip",
+    "show virtual IP addresses",
+    choice(Command(_vips), keyword("server", "show whether the servers are reached", Command(_vips))),
+)

@@ -6,8 +6,13 @@ from collections.abc import Callable, Iterable, Iterator
 
 from nsemu.cli.context import Context
 from nsemu.cli.grammar import Arguments, Command, Node, NumberType, argument, choice, flag, keyword
+from nsemu.cli.settings import vrouter
 from nsemu.cli.settings.checks import require
+from nsemu.cli.settings.layout import write
+from nsemu.cli.settings.routing_protocols import BLOCKS, ROUTING_ITEMS, VROUTER_SHELF
+from nsemu.cli.show.kept import kept_value
 from nsemu.cli.show.layout import Layout, cut, layout_of, lines
+from nsemu.cli.show.routing_protocols import VROUTER_PROTOCOL
 from nsemu.cli.show.vrouter_routing import SOURCE_NODE, VROUTER_NODES, switches
 from nsemu.cli.types import IP, PREFIX, VROUTER
 from nsemu.config.errors import NotFoundError
@@ -226,6 +231,71 @@ def _one(context: Context, arguments: Arguments) -> str:
     )
 
 
+def _interfaces(context: Context, arguments: Arguments) -> str:
+    view = _vrouter(context, arguments["vrouter"])
+    return lines(f"Interfaces of vrouter {view.record.name}:", *(f"  {name}" for name in view.interfaces))
+
+
+def _zones(context: Context, arguments: Arguments) -> str:
+    view = _vrouter(context, arguments["vrouter"])
+    return lines(f"Zones of vrouter {view.record.name}:", *(f"  {name}" for name in view.zones))
+
+
+def _configuration(context: Context, arguments: Arguments) -> str:
+    """The lines of a virtual router as `get config` writes them."""
+    record = _vrouter(context, arguments["vrouter"]).record
+    inside = vrouter.ENTER_VROUTER.body.nodes
+    own = (vrouter.AUTO_ROUTE_EXPORT, vrouter.ROUTE, vrouter.SOURCE_ROUTE)
+    items = (*own, *ROUTING_ITEMS, *VROUTER_SHELF.items, *BLOCKS)
+    return lines(*write(context.device.config, choice(*inside), items, {"vrouter": record.name}))
+
+
+def _statistics(context: Context, arguments: Arguments) -> str:
+    view = _vrouter(context, arguments["vrouter"])
+    return lines(f"vrouter {view.record.name}: {len(view.routes)} routes", *_by_source((view,)))
+
+
+def _default(context: Context, arguments: Arguments) -> str:
+    _vrouter(context, arguments["vrouter"])
+    default = next(view.record.name for view in vrouter_views(context.device) if view.default)
+    return f"Default vrouter: {default}\n"
+
+
+def _router_id(context: Context, arguments: Arguments) -> str:
+    """The configured one, or the highest address of its interfaces."""
+    view = _vrouter(context, arguments["vrouter"])
+    owner = ("virtual router", view.record.name)
+    own = kept_value(context.device.config, "vrouter router-id", "router_id", None, owner)
+    hosts = [route.prefix.address for route in view.routes if route.protocol == "H"]
+    shown = format_ipv4(own if own is not None else max(hosts, default=0))
+    return f"Router ID: {shown} ({'configured' if own is not None else 'chosen by the device'})\n"
+
+
+def _summary(context: Context, _arguments: Arguments) -> str:
+    blocks = ((f"<{view.record.name}>", *_by_source((view,))) for view in vrouter_views(context.device))
+    return lines(*(line for block in blocks for line in block))
+
+
+def _by_source(views: Iterable[VrouterView]) -> Iterator[str]:
+    """How many routes of each protocol there are, and how many of them are active."""
+    routes = [route for view in views for route in view.routes]
+    for letter, name in _PROTOCOL_NAMES.items():
+        found = [route for route in routes if route.protocol == letter]
+        if found:
+            yield f"  {name:<16}{len(found):>6}, active {sum(route.active for route in found)}"
+    yield f"  {'total':<16}{len(routes):>6}, active {sum(route.active for route in routes)}"
+
+
+_OF_VROUTER: tuple[Node, ...] = (
+    keyword("config", "show the configuration", Command(_configuration)),
+    keyword("default-vrouter", "show the default vrouter", Command(_default)),
+    keyword("interface", "show the interfaces", Command(_interfaces)),
+    keyword("router-id", "show the ID in routing protocols", Command(_router_id)),
+    keyword("statistics", "show how many routes there are", Command(_statistics)),
+    keyword("zone", "show the zones", Command(_zones)),
+)
+
+
 def _filters() -> tuple[Node, ...]:
     return (
         keyword("ip", "show the route to an IP address", argument("ip", IP, "IP address", Command(_by_address))),
@@ -238,6 +308,9 @@ def _filters() -> tuple[Node, ...]:
                 flag("connected", "connected routes", "protocol", frozenset("CH")),
                 flag("static", "static routes", "protocol", frozenset("S")),
                 flag("imported", "imported routes", "protocol", frozenset("I")),
+                flag("bgp", "BGP routes", "protocol", frozenset({"iB", "eB"})),
+                flag("ospf", "OSPF routes", "protocol", frozenset({"O", "E1", "E2"})),
+                flag("rip", "RIP routes", "protocol", frozenset("R")),
                 flag("auto-exported", "auto-exported routes", "protocol", frozenset("A")),
             ),
             Command(_by_protocol),
@@ -246,7 +319,8 @@ def _filters() -> tuple[Node, ...]:
     )
 
 
-ROUTE = keyword("route", "show routes", choice(Command(_all), *_filters()))
+_SUMMARY = keyword("summary", "show how many routes there are", Command(_summary))
+ROUTE = keyword("route", "show routes", choice(Command(_all), _SUMMARY, *_filters()))
 VROUTER_NODE = keyword(
     "vrouter",
     "show vrouter info",
@@ -261,6 +335,8 @@ VROUTER_NODE = keyword(
                 Command(_one),
                 keyword("route", "show the routes", choice(Command(_of_one), *_filters())),
                 *VROUTER_NODES,
+                *_OF_VROUTER,
+                VROUTER_PROTOCOL,
             ),
         ),
     ),

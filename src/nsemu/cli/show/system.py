@@ -94,20 +94,6 @@ def _domain(context: Context, _arguments: Arguments) -> str:
     return f"Domain name: {context.device.config.system.domain}\n"
 
 
-def _administrators(context: Context, _arguments: Arguments) -> str:
-    config = context.device.config
-    others = (f"{user.name:<31} {_PRIVILEGES[user.privilege]}" for user in config.admins.values())
-    return lines(
-        f"{'Name':<31} Privilege",
-        f"{'-' * 31} ---------------",
-        f"{config.system.admin_name:<31} Root",
-        *others,
-    )
-
-
-_PRIVILEGES = {"all": "Read-Write", "read-only": "Read-Only"}
-
-
 def _console(context: Context, _arguments: Arguments) -> str:
     settings = context.device.config.system
     changed = "config was changed and not saved!" if context.device.modified else "config was not changed!"
@@ -128,8 +114,3 @@ CLOCK = keyword("clock", "show system clock", Command(_clock))
 HOSTNAME = keyword("hostname", "show host name", Command(_hostname))
 DOMAIN = keyword("domain", "show domain name", Command(_domain))
 CONSOLE = keyword("console", "show console parameters", Command(_console))
-ADMIN = keyword(
-    "admin",
-    "show admin information",
-    choice(Command(_administrators), keyword("user", "show admin user list", Command(_administrators))),
-)

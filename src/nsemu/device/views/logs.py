@@ -54,19 +54,25 @@ def event_views(device: Device) -> tuple[EventView, ...]:
 
 def traffic_views(device: Device) -> tuple[TrafficView, ...]:
     """The traffic log, newest first."""
-    return tuple(
-        TrafficView(
-            entry.policy_id,
-            local_date(device, entry.started),
-            entry.duration // SECOND,
-            entry.flow,
-            entry.translated,
-            entry.protocol,
-            entry.service or _service(device, entry),
-            entry.reason,
-            entry.session_id,
-        )
-        for entry in reversed(device.traffic_log.entries)
+    return tuple(_traffic(device, entry) for entry in reversed(device.traffic_log.entries))
+
+
+def self_views(device: Device) -> tuple[TrafficView, ...]:
+    """What came for the device itself and nothing wanted, newest first."""
+    return tuple(_traffic(device, entry) for entry in reversed(device.self_log.entries))
+
+
+def _traffic(device: Device, entry: TrafficEntry) -> TrafficView:
+    return TrafficView(
+        entry.policy_id,
+        local_date(device, entry.started),
+        entry.duration // SECOND,
+        entry.flow,
+        entry.translated,
+        entry.protocol,
+        entry.service or _service(device, entry),
+        entry.reason,
+        entry.session_id,
     )
 
 

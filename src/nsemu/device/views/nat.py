@@ -21,6 +21,7 @@ class DipView:
     short_interface: str
     attribute: str
     in_use: int
+    interface: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class MipView:
     short_interface: str
     length: int
     vrouter: str
+    interface: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ def dip_views(device: Device) -> tuple[DipView, ...]:
             abbreviate(pool.record.interface),
             _attribute(pool.record),
             pool.in_use,
+            pool.record.interface,
         )
         for pool in pools
     )
@@ -71,7 +74,7 @@ def _attribute(record: DipPool) -> str:
 def mip_views(device: Device) -> tuple[MipView, ...]:
     """All MIPs in the order in which they were made."""
     return tuple(
-        MipView(mip.address, mip.host, abbreviate(mip.interface), mip.length, mip.vrouter)
+        MipView(mip.address, mip.host, abbreviate(mip.interface), mip.length, mip.vrouter, mip.interface)
         for mip in device.config.mips.values()
     )
 

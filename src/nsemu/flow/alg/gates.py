@@ -6,6 +6,7 @@ is used, when its time is up, and with its control connection.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -56,6 +57,9 @@ class GateTable:
 
     def __len__(self) -> int:
         return len(self._gates)
+
+    def __iter__(self) -> Iterator[Gate]:
+        return iter(self._gates.values())
 
     def __contains__(self, key: GateKey) -> bool:
         return key in self._gates
