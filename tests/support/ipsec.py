@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
 from nsemu.config.algorithms import Encryption, Integrity, IpsecProtocol
-from nsemu.ipsec.sa import SaParameters
+from nsemu.ipsec.database import SaDatabase
+from nsemu.ipsec.sa import InboundSa, OutboundSa, SaParameters
+from nsemu.ipsec.tunnel import TunnelSettings
 from nsemu.sim.entropy import Entropy, Stream
 from nsemu.wire.address import parse_ipv4
 from nsemu.wire.checksum import checksum
@@ -52,3 +55,21 @@ def inner_packet(payload: bytes = b"", *, tos: int = 0, dont_fragment: bool = Fa
     header[12:20] = bytes((10, 1, 1, 5, 10, 2, 2, 5))
     header[10:12] = checksum(header).to_bytes(2, "big")
     return bytes(header) + payload
+
+
+def ends(values: SaParameters) -> tuple[OutboundSa, InboundSa]:
+    """Both ends, made by two databases as a device makes them."""
+    base = TunnelSettings("v", "g", values.peer, values.local, "e3", values.protocol, values.encryption, Integrity.MD5)
+    near, far = SaDatabase(stream("near")), SaDatabase(stream("far"))
+    there = replace(values, local=values.peer, peer=values.local)
+    other = replace(base, local=base.peer, peer=base.local)
+    return (
+        near.install_outbound(near.add_tunnel(base), values, 0),
+        far.install_inbound(far.add_tunnel(other), there, 0),
+    )
+
+
+def sealed(sa: OutboundSa, packet: bytes) -> bytes:
+    outer = sa.seal(packet)
+    assert isinstance(outer, bytes)
+    return outer

@@ -340,8 +340,8 @@ def _network(world: World, chance: random.Random) -> None:
         targets = [port.name for port in PORTS.values() if port.vrouter == vrouter]
         other = "untrust-vr" if vrouter == "trust-vr" else "trust-vr"
         route = Route(vrouter, prefix, chance.choice((*targets, *targets, other, "null")), chance.choice((20, 40, 60)))
-        same = {(known.prefix, known.preference) for known in world.routes if known.vrouter == vrouter}
-        if (prefix, route.preference) not in same:
+        same = [known for known in world.routes if (known.vrouter, known.prefix) == (vrouter, prefix)]
+        if all(route.preference != known.preference and route.target != known.target for known in same):
             _route(world, route)
 
 

@@ -12,12 +12,10 @@ from scapy.layers.inet import IP
 from scapy.layers.ipsec import AH, ESP, SecurityAssociation
 
 from nsemu.config.algorithms import Encryption, Integrity, IpsecProtocol
-from nsemu.ipsec.database import SaDatabase
-from nsemu.ipsec.sa import InboundSa, IpsecFailure, OutboundSa, SaMode, SaParameters
-from nsemu.ipsec.tunnel import TunnelSettings
+from nsemu.ipsec.sa import IpsecFailure, SaMode, SaParameters
 from nsemu.wire.address import format_ipv4
 from nsemu.wire.checksum import checksum
-from support.ipsec import PAIRS, inner_packet, parameters, stream
+from support.ipsec import PAIRS, ends, inner_packet, parameters, sealed
 
 HASHES = [hash_ for hash_ in Integrity if hash_ is not Integrity.NULL]
 TUNNEL, TRANSPORT = SaMode.TUNNEL, SaMode.TRANSPORT
@@ -44,24 +42,6 @@ SIZES = (0, 1, 2, 13, 14, 15, 100, 1400)
 
 def values_of(protocol: IpsecProtocol, mode: SaMode, encryption: Encryption, integrity: Integrity) -> SaParameters:
     return parameters(encryption, integrity, protocol=protocol, mode=mode)
-
-
-def ends(values: SaParameters) -> tuple[OutboundSa, InboundSa]:
-    """Both ends, made by two databases as a device makes them."""
-    base = TunnelSettings("v", "g", values.peer, values.local, "e3", values.protocol, values.encryption, Integrity.MD5)
-    near, far = SaDatabase(stream("near")), SaDatabase(stream("far"))
-    there = replace(values, local=values.peer, peer=values.local)
-    other = replace(base, local=base.peer, peer=base.local)
-    return (
-        near.install_outbound(near.add_tunnel(base), values, 0),
-        far.install_inbound(far.add_tunnel(other), there, 0),
-    )
-
-
-def sealed(sa: OutboundSa, packet: bytes) -> bytes:
-    outer = sa.seal(packet)
-    assert isinstance(outer, bytes)
-    return outer
 
 
 def scapy_sa(values: SaParameters) -> Any:
