@@ -180,6 +180,20 @@ def test_the_route_chooses_the_sa_b031() -> None:
     assert out(box, echo("10.1.1.6", "10.9.9.7"))[20:24].hex() == "00003002"
 
 
+def test_a_policy_can_deny_what_lies_behind_a_tunnel_interface_b143() -> None:
+    """B143: the route leads into the tunnel, and the policy still decides what goes there."""
+    box = Box(
+        BASE + A + "set interface tunnel.1 zone untrust\nset interface tunnel.1 ip unnumbered interface ethernet3\n"
+        "set vpn a bind interface tunnel.1\nset vrouter trust-vr route 10.9.9.0/24 interface tunnel.1\n"
+        "set policy id 1 from trust to untrust lan far http deny\n"
+        "set policy id 2 from trust to untrust lan far any permit\n"
+    )
+    story = box.receive("ethernet1", tcp("10.1.1.5", "10.9.9.9", (4000, 80), 2))
+    assert last_step(story).reason is DropReason.POLICY_DENY  # type: ignore[attr-defined]
+    assert box.sent == []
+    assert out(box, tcp("10.1.1.5", "10.9.9.9", (4000, 81), 2))[20:24].hex() == "00003002"
+
+
 def test_ah_covers_the_whole_packet_the_outer_header_included_b138() -> None:
     """B138: no octet of what cannot change on the way may be another; those that may are left out (RFC 4302 §3.3.3)."""
     box = Box(BASE + vpn("a", "3001", "3002", "2.2.2.2", AH_KEYS) + BOTH_WAYS)

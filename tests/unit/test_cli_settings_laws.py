@@ -67,7 +67,8 @@ set user-group known id 7
 set policy id 1 from trust to untrust lan Paris http permit
 set policy id 3 from untrust to trust any "MIP(1.1.1.5)" http permit
 set policy id 4 from untrust to trust Paris web any nat dst ip 10.1.1.7 port 8080 permit
-set policy id 5 from trust to untrust lan Paris any nat src dip-id 4 permit log
+set scheduler known recurrent monday start 08:00 stop 09:00
+set policy id 5 from trust to untrust lan Paris any nat src dip-id 4 permit log count
 set policy id 6 from trust to untrust web Paris any nat src dst ip 10.3.3.0 10.3.3.255 permit
 set policy id 2 from trust to untrust any any any deny
 """
@@ -376,6 +377,12 @@ RESTORED = {
     "user-group location": ("set user-group g1 location external", "unset user-group g1"),
     "user-group user": ("set user-group known user known", "unset user-group known user known"),
     "policy count": ("set policy id 1\nset count\nexit", "set policy id 1\nunset count\nexit"),
+    "policy count alarm": (
+        "set policy id 5\nset count alarm 100 2000\nexit",
+        "set policy id 5\nunset count alarm\nexit",
+    ),
+    "policy log alert": ("set policy id 5\nset log alert\nexit", "set policy id 5\nunset log alert\nexit"),
+    "policy schedule": ("set policy id 1\nset schedule known\nexit", "set policy id 1\nunset schedule\nexit"),
     "policy name": ("set policy id 1\nset name n\nexit", "set policy id 1\nunset name\nexit"),
 }
 """For each setting, lines that change the base configuration and lines that take the change back."""
@@ -435,6 +442,9 @@ def test_every_setting_that_holds_something_is_printed() -> None:
         "interface",
         "policy move",
         "policy log",
+        "policy log alert",
+        "policy schedule",
+        "policy count alarm",
         "policy count",
         "policy name",
         "user",

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from nsemu.cli.grammar import Arguments, Row, Setting
-from nsemu.cli.settings import policy_more, policy_nat
+from nsemu.cli.settings import policy_checks, policy_more, policy_nat, policy_pair
 from nsemu.cli.settings.checks import check_capacity, policy_zone, require, require_address, require_service
 from nsemu.config.device import DeviceConfig
 from nsemu.config.editor import Editor
@@ -36,15 +36,15 @@ def _set_policy(editor: Editor, arguments: Arguments) -> str | None:
     _check_references(editor, policy)
     if old is not None and old.zones != policy.zones:
         raise DuplicateError(f"policy id {policy.id} already exists from {old.from_zone} to {old.to_zone}")
-    _check_pair(editor, policy)
+    policy = policy_pair.check(editor, policy, old)
     before = arguments.get("before")
     if before is not None and (before not in editor.policies or editor.policies[before].zones != policy.zones):
         raise NotFoundError(f"policy id {before} does not exist from {policy.from_zone} to {policy.to_zone}")
-    editor.policies.put(policy.id, policy)
+    policy_pair.join(editor, policy)
     if old is None or arguments.get("top") or before is not None:
         _place(editor, policy.zones, policy.id, lambda order: _index(order, arguments.get("top", False), before))
     told = [] if given is not None else [f"policy id = {policy.id}"]
-    return "\n".join([*told, *policy_more.notes(policy)]) or None
+    return "\n".join([*told, *policy_more.notes(policy), *policy_checks.warnings(editor, policy)]) or None
 
 
 def _index(order: tuple[int, ...], top: bool, before: int | None) -> int:
@@ -94,6 +94,7 @@ def _read(editor: Editor, number: int, arguments: Arguments) -> Policy:
 def _check_references(editor: Editor, policy: Policy) -> None:
     if GLOBAL_ZONE in policy.zones and policy.from_zone != policy.to_zone:
         raise ConfigError(f"zone {GLOBAL_ZONE} cannot be with another zone in a policy")
+    policy_checks.check_layers(editor, policy)
     require_address(editor, policy.from_zone, policy.sources[0])
     require_address(editor, policy.to_zone, policy.destinations[0])
     require_service(editor, policy.services[0])
@@ -106,15 +107,6 @@ def _check_references(editor: Editor, policy: Policy) -> None:
         raise ConfigError(f"vpn {vpn.name} is bound to interface {vpn.bind_interface} and cannot be in a policy")
 
 
-def _check_pair(editor: Editor, policy: Policy) -> None:
-    """The pair may be written before it exists; when it exists it must be the same tunnel the other way."""
-    other = editor.policies.get(policy.pair) if policy.pair is not None else None
-    if policy.pair == policy.id or (
-        other is not None and (other.vpn != policy.vpn or other.zones != policy.zones[::-1])
-    ):
-        raise ConfigError(f"policy id {policy.pair} is not the other direction of vpn {policy.vpn}")
-
-
 def _place(editor: Editor, zones: ZonePair, number: int, index: Callable[[tuple[int, ...]], int]) -> None:
     order = editor.policy_order.get(zones, ())
     if number in editor.policies and number in order:
@@ -125,9 +117,7 @@ def _place(editor: Editor, zones: ZonePair, number: int, index: Callable[[tuple[
 
 def _unset_policy(editor: Editor, arguments: Arguments) -> None:
     policy = find(editor, arguments["id"])
-    for other in list(editor.policies.values()):
-        if other.pair == policy.id:
-            editor.policies.put(other.id, replace(other, pair=None))
+    policy_pair.part(editor, policy)
     order = tuple(number for number in editor.policy_order[policy.zones] if number != policy.id)
     if order:
         editor.policy_order.put(policy.zones, order)
@@ -218,6 +208,27 @@ def _unset_name(editor: Editor, arguments: Arguments) -> None:
     _set_name(editor, {**arguments, "name": ""})
 
 
+def _set_alarm(editor: Editor, arguments: Arguments) -> None:
+    policy = find(editor, arguments["id"])
+    editor.policies.put(policy.id, replace(policy, count=True, alarm=policy_more.read_alarm(arguments)))
+
+
+def _unset_alarm(editor: Editor, arguments: Arguments) -> None:
+    policy = find(editor, arguments["id"])
+    editor.policies.put(policy.id, replace(policy, alarm=None))
+
+
+def _set_schedule(editor: Editor, arguments: Arguments) -> None:
+    require(editor.schedules, arguments["schedule"], "scheduler")
+    policy = find(editor, arguments["id"])
+    editor.policies.put(policy.id, replace(policy, schedule=arguments["schedule"]))
+
+
+def _unset_schedule(editor: Editor, arguments: Arguments) -> None:
+    policy = find(editor, arguments["id"])
+    editor.policies.put(policy.id, replace(policy, schedule=None))
+
+
 # --- several members
 
 
@@ -263,13 +274,26 @@ POLICY_MOVE = Setting("policy move", _move)
 POLICY_DISABLE = _flag(
     "policy disable", lambda policy, on: replace(policy, enabled=not on), lambda policy: not policy.enabled
 )
-POLICY_LOG = _flag("policy log", lambda policy, on: replace(policy, log=on), lambda _policy: False)
+POLICY_LOG = _flag(
+    "policy log", lambda policy, on: replace(policy, log=on, alert=policy.alert and on), lambda _policy: False
+)
+POLICY_ALERT = _flag(
+    "policy log alert",
+    lambda policy, on: replace(policy, log=policy.log or on, alert=on),
+    lambda _policy: False,
+)
 POLICY_LOG_INIT = _flag(
     "policy log session-init",
     lambda policy, on: replace(policy, log_init=on),
     lambda policy: policy.log_init,
 )
-POLICY_COUNT = _flag("policy count", lambda policy, on: replace(policy, count=on), lambda _policy: False)
+POLICY_COUNT = _flag(
+    "policy count",
+    lambda policy, on: replace(policy, count=on, alarm=policy.alarm if on else None),
+    lambda _policy: False,
+)
+POLICY_ALARM = Setting("policy count alarm", _set_alarm, _unset_alarm)
+POLICY_SCHEDULE = Setting("policy schedule", _set_schedule, _unset_schedule)
 POLICY_NAME = Setting("policy name", _set_name, _unset_name)
 DEFAULT_PERMIT_ALL = Setting(
     "policy default-permit-all",

@@ -19,7 +19,7 @@ from nsemu.cli.grammar import (
 )
 from nsemu.cli.settings.checks import not_emulated
 from nsemu.cli.settings.kept import Shelf
-from nsemu.cli.types import kept_reference
+from nsemu.cli.types import TUNNEL_ID, kept_reference
 from nsemu.config.editor import Editor
 from nsemu.config.errors import ConfigError, NotFoundError
 from nsemu.config.kept import owner_exists
@@ -61,22 +61,19 @@ TUNNELS: tuple[Node, ...] = (
 )
 """After `tunnel`, beside `vpn NAME`."""
 AFTER_VPN: tuple[Node, ...] = (
-    optional(keyword("id", "tunnel ID", argument("tunnel_id", TextType(10, "0x[0-9A-Fa-f]+", "0x…"), "tunnel ID"))),
+    optional(keyword("id", "tunnel ID", argument("tunnel_id", TUNNEL_ID, "tunnel ID"))),
     optional(keyword("l2tp", "L2TP inside the VPN", argument("l2tp", L2TP, "L2TP tunnel name"))),
 )
 
 LOG = keyword("log", "log its traffic", optional(flag("alert", "alert too")), binds=("log", True))
+ALARM_RATES: tuple[Node, ...] = (
+    argument("alarm_second", NumberType(0, 2**32 - 1), "octets a second, 0 for no alarm"),
+    argument("alarm_minute", NumberType(0, 2**32 - 1), "octets a minute, 0 for no alarm"),
+)
 COUNT = keyword(
     "count",
     "count its traffic",
-    optional(
-        keyword(
-            "alarm",
-            "alarm above a rate",
-            argument("alarm_second", NumberType(0, 2**32 - 1), "octets a second"),
-            argument("alarm_minute", NumberType(0, 2**32 - 1), "octets a minute"),
-        )
-    ),
+    optional(keyword("alarm", "alarm above a rate", *ALARM_RATES)),
     binds=("count", True),
 )
 _AUTH = keyword(

@@ -116,9 +116,26 @@ _INSIDE = (
     keyword(
         "log",
         "log its traffic",
-        choice(policy.POLICY_LOG, keyword("session-init", "when a session starts too", policy.POLICY_LOG_INIT)),
+        choice(
+            policy.POLICY_LOG,
+            keyword("session-init", "when a session starts too", policy.POLICY_LOG_INIT),
+            keyword("alert", "alert too", policy.POLICY_ALERT),
+        ),
     ),
-    keyword("count", "count its traffic", policy.POLICY_COUNT),
+    keyword(
+        "count",
+        "count its traffic",
+        choice(
+            policy.POLICY_COUNT,
+            keyword("alarm", "alarm above a rate", when_set(*policy_more.ALARM_RATES), policy.POLICY_ALARM),
+        ),
+    ),
+    keyword(
+        "schedule",
+        "only at these times",
+        when_set(argument("schedule", policy_more.SCHEDULER, "scheduler name")),
+        policy.POLICY_SCHEDULE,
+    ),
     keyword("name", "name of the policy", when_set(argument("name", _NAME, "name")), policy.POLICY_NAME),
     keyword("disable", "do not use the policy", policy.POLICY_DISABLE),
     *policy_more.INSIDE,
