@@ -14,7 +14,7 @@ from nsemu.cli.grammar.nodes import Keyword, choice
 from nsemu.config.clock import TimeZone
 from nsemu.device.views.neighbors import arp_views
 from nsemu.wire.address import parse_ipv4
-from support.box import Box, echo, tcp
+from support.box import Box, echo, tcp, udp
 from support.drop_scenes import BASE, INBOUND, PERMIT, SYN, established, pair
 
 
@@ -333,3 +333,62 @@ def test_internal_words_work_but_are_not_listed() -> None:
     listed = {line.split()[0] for line in Box(BASE).type("?").splitlines()}
     assert {"clear", "ping", "reset", "save", "trace-route"} <= listed
     assert not {"debug", "undebug"} & listed
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ("", 4),
+        ("src-ip 10.1.1.0 netmask 255.255.255.0", 4),
+        ("src-ip 10.1.1.4 netmask 255.255.255.254", 3),
+        ("dst-port 21 80", 2),
+        ("protocol 1", 1),
+        ("protocol 2 17 src-port 4000", 3),
+        ("service http", 1),
+        ("src-mac 00005e005301", 4),
+        ("src-mac 00:00:5e:00:53:02", 0),
+        ("dst-mac 0000-5e00-5301 protocol 6", 3),
+        ("vsd-id 0", 4),
+        ("vsd-id 1", 0),
+        ("tunnel", 0),
+        ("ike-nat", 0),
+    ],
+)
+def test_filters_of_sessions(words: str, shown: int) -> None:
+    """What `get session` shows is what `clear session` clears."""
+    box = with_sessions()
+    listed = box.type(f"get session {words}")
+    assert listed.endswith(f"Total {shown} sessions shown\n")
+    assert listed.count("\nid ") == shown
+    assert box.type(f"clear session {words}") == f"Total cleared sessions :{shown}, Total deny sessions :0\n"
+
+
+def test_sessions_of_ike_behind_translation() -> None:
+    box = Box(BASE + "set interface ethernet1 nat\n" + PERMIT)
+    for port in (500, 4500, 53):
+        box.receive("ethernet1", udp("10.1.1.5", "9.9.9.9", port), trace=False)
+    assert box.type("get session ike-nat").endswith("Total 2 sessions shown\n")
+
+
+def test_one_session_in_detail() -> None:
+    box = Box(BASE + PERMIT)
+    box.run(7)
+    box.receive("ethernet1", tcp("10.1.1.5", "9.9.9.9", (4000, 80), SYN), trace=False, seconds=3)
+    assert box.type("get session id 127999") == (
+        "id 127999(0001f3ff), flag 08000040/0000/0001, vsys id 0(Root)\n"
+        "policy id 1, application id 0, dip id 0, state 0\n"
+        "current timeout 20, max timeout 20 (second)\n"
+        "status normal, start time 7, duration 3\n"
+        "session id mask 0, app value 0\n"
+        "ethernet1(vsd 0): 10.1.1.5/4000->9.9.9.9/80, protocol 6 session token 4 route 1\n"
+        "gtwy 10.1.1.5, mac 00005e005301, nsptn info 0, pmtu 1500\n"
+        "flag 801801, diff 0/0\n"
+        "port seq 0, subif 0, cookie 0, fin seq 0, fin state 0\n"
+        "packets 1, bytes 40\n"
+        "ethernet3(vsd 0): 10.1.1.5/4000<-9.9.9.9/80, protocol 6 session token 3 route 7\n"
+        "gtwy 1.1.1.250, mac 00005e005301, nsptn info 0, pmtu 1500\n"
+        "flag 801800, diff 0/0\n"
+        "port seq 0, subif 0, cookie 0, fin seq 0, fin state 0\n"
+        "packets 0, bytes 0\n"
+    )
+    assert "session 5 does not exist" in box.type("get session id 5")

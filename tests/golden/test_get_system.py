@@ -142,11 +142,34 @@ def test_flow_settings(pair: SitePair) -> None:
     west = pair.west
     west.accept("set flow all-tcp-mss 1400\nunset flow tcp-mss\nunset flow tcp-syn-check")
     assert west.type("get flow") == (
+        "flow GRE outbound tcp-mss is not set\n"
+        "flow GRE inbound tcp-mss is not set\n"
         "flow change tcp mss option for all packets = 1400\n"
         "flow change tcp mss option for outbound vpn packets is not set\n"
+        "flow change tcp mss option for bi-directional vpn packets is not set\n"
+        "TCP syn-proxy syn-cookie disabled\n"
+        "Allow dns reply pkt without matched request : NO\n"
+        "Check TCP SYN bit before create session & refresh session only after tcp 3 way handshake : NO\n"
         "Check TCP SYN bit before create session : NO\n"
         "Check TCP SYN bit before create session for tunneled packets : YES\n"
+        "Use Hub-and-Spoke policies for Untrust MIP traffic that loops on same interface\n"
+        "Check unknown mac flooding : YES\n"
         "Skip sequence number check in stateful inspection : NO\n"
+        "ICMP path mtu discovery : NO\n"
+        "TCP RST invalidates session immediately : NO\n"
+        "Force packet fragment reassembly : NO\n"
+        "flow initial session timeout: 20 seconds\n"
+        "early ageout setting:\n"
+        "        high watermark = 100 (128000 sessions)\n"
+        "        low watermark  = 100 (128000 sessions)\n"
+        "        early ageout   = 2\n"
+        "        RST seq. chk OFF\n"
+        "MAC cache for management traffic: OFF\n"
+        "reverse route setting:\n"
+        "        clear-text or first packet going into tunnel: prefer reverse route (default)\n"
+        "        first packet from tunnel: always reverse route (default)\n"
+        "Close session when receive ICMP error packet: NO\n"
+        "Passing through only one ICMP error packet: NO\n"
     )
 
 

@@ -277,7 +277,7 @@ def test_teardrop_fragments_that_overlap() -> None:
 
 
 def test_copies_and_disorder_are_no_teardrop() -> None:
-    box = ScreenBox("set zone untrust screen tear-drop")
+    box = ScreenBox("set zone untrust screen tear-drop", "set flow force-ip-reassembly")
     pieces = fragment(udp() / Raw(bytes(100)), fragsize=32)
     out: list[IP] = []
     for part in [pieces[-1], pieces[0], pieces[0], pieces[2], pieces[1], *pieces[3:-1]]:
@@ -287,7 +287,7 @@ def test_copies_and_disorder_are_no_teardrop() -> None:
 
 
 def test_an_identification_can_be_used_again_after_a_complete_packet() -> None:
-    box = ScreenBox("set zone untrust screen tear-drop")
+    box = ScreenBox("set zone untrust screen tear-drop", "set flow force-ip-reassembly")
     for size in (16, 24, 32, 40):
         out = [packet for part in fragment(udp(id=9) / Raw(bytes(100)), fragsize=size) for packet in box.receive(part)]
         assert len(out) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from nsemu.cli.commands import device_shell
 from nsemu.cli.console import Console
@@ -127,6 +128,23 @@ def tcp(source: str, destination: str, ports: tuple[int, int], flags: int) -> by
     """A TCP segment without data."""
     ends = parse_ipv4(source), parse_ipv4(destination)
     return ip(source, destination, PROTOCOL_TCP, TcpSegment(*ports, 1000, 0, flags, 8192).build(*ends))
+
+
+def segment(
+    source: str, destination: str, ports: tuple[int, int], flags: int, numbers: tuple[int, int], **fields: Any
+) -> bytes:
+    """A TCP segment with (sequence, acknowledgment); `payload`, `window` and `options` are those of `TcpSegment`."""
+    ends = parse_ipv4(source), parse_ipv4(destination)
+    window = fields.pop("window", 8192)
+    return ip(source, destination, PROTOCOL_TCP, TcpSegment(*ports, *numbers, flags, window, **fields).build(*ends))
+
+
+def as_dns_answer(packet: bytes) -> bytes:
+    """A UDP packet without IP options, with the bit set that makes its payload a DNS answer (RFC 1035 §4.1.1)."""
+    answer = bytearray(packet)
+    answer[30] |= 0x80
+    answer[26:28] = bytes(2)  # no UDP checksum
+    return bytes(answer)
 
 
 def last_step(trace: PacketTrace) -> Step:

@@ -10,8 +10,9 @@ from nsemu.ipsec.sa import MAXIMUM_SEQUENCE
 from nsemu.runtime.drop import DropReason
 from nsemu.runtime.trace import PacketTrace
 from nsemu.sim.scheduler import Scheduler
+from nsemu.wire import icmp
 from nsemu.wire.address import parse_ipv4
-from support.box import Box, Scene, echo, ip, tcp, udp
+from support.box import Box, Scene, as_dns_answer, echo, ip, segment, tcp, udp
 
 SYN, ACK = 2, 16
 
@@ -173,6 +174,28 @@ def intrazone_block() -> tuple[Box, PacketTrace]:
 
 def not_syn() -> tuple[Box, PacketTrace]:
     return _plain(PERMIT, tcp("10.1.1.5", "9.9.9.9", (4000, 80), ACK))
+
+
+def tcp_out_of_sequence() -> tuple[Box, PacketTrace]:
+    box = Box(BASE + PERMIT)
+    box.receive("ethernet1", segment("10.1.1.5", "9.9.9.9", (4000, 80), SYN, (1000, 0)), trace=False)
+    box.receive("ethernet3", segment("9.9.9.9", "10.1.1.5", (80, 4000), SYN | ACK, (5000, 1001)), trace=False)
+    box.receive("ethernet1", segment("10.1.1.5", "9.9.9.9", (4000, 80), ACK, (1001, 5001)), trace=False)
+    return box, box.receive("ethernet3", segment("9.9.9.9", "10.1.1.5", (80, 4000), ACK, (99_999_999, 1001)))
+
+
+def dns_reply() -> tuple[Box, PacketTrace]:
+    question = udp("10.1.1.5", "9.9.9.9", 53, size=12)
+    return _plain(PERMIT, as_dns_answer(question))
+
+
+def icmp_repeated() -> tuple[Box, PacketTrace]:
+    box = Box(BASE + PERMIT + "set flow icmp-ur-msg-filter\n")
+    sent = udp("10.1.1.5", "9.9.9.9", 7)
+    box.receive("ethernet1", sent, trace=False)
+    error = ip("9.9.9.9", "10.1.1.5", 1, icmp.destination_unreachable(3, sent).build())
+    box.receive("ethernet3", error, trace=False)
+    return box, box.receive("ethernet3", error)
 
 
 def session_limit() -> tuple[Box, PacketTrace]:
@@ -347,6 +370,9 @@ SCENES: dict[DropReason, Scene] = {
     DropReason.DEFAULT_DENY: default_deny,
     DropReason.INTRAZONE_BLOCK: intrazone_block,
     DropReason.NOT_SYN: not_syn,
+    DropReason.TCP_OUT_OF_SEQUENCE: tcp_out_of_sequence,
+    DropReason.DNS_REPLY: dns_reply,
+    DropReason.ICMP_REPEATED: icmp_repeated,
     DropReason.SESSION_LIMIT: session_limit,
     DropReason.WRONG_INTERFACE: wrong_interface,
     DropReason.NO_PORT: no_port,

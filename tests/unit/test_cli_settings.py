@@ -504,7 +504,7 @@ def test_the_console_says_which_settings_have_no_effect() -> None:
     """A command that the emulator cannot honour says so."""
     session = Session()
     session.accept(*(line for line in HUB.split("\n") if line and line != "save"))
-    for line, what in (("unset flow no-tcp-seq-check", "the check of TCP sequence numbers"),):
+    for line, what in (("set flow multicast idp", "flow multicast"),):
         assert session.type(line) == f"Note: {what} is kept in the configuration but not emulated.\n"
     assert session.type("set console timeout 3") == ""
 

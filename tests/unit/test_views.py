@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from nsemu.config.editor import Editor
+from nsemu.device.sessions import SessionFilter
 from nsemu.device.views.interfaces import interface_view, zone_view
 from nsemu.device.views.ipsec import tunnel_view
 from nsemu.device.views.neighbors import arp_views
 from nsemu.device.views.policies import policy_view, policy_views
 from nsemu.device.views.routing import lookup_views, vrouter_view
-from nsemu.device.views.sessions import SessionFilter, session_views
+from nsemu.device.views.sessions import session_views
 from nsemu.device.views.summary import device_summary
 from nsemu.device.views.system import system_view
 from nsemu.wire.address import Prefix, parse_ipv4

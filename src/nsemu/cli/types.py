@@ -170,3 +170,24 @@ class TunnelIdType(ArgumentType[int]):
 
 
 TUNNEL_ID = TunnelIdType()
+
+
+@dataclass(frozen=True, slots=True)
+class MacType(ArgumentType[bytes]):
+    """A MAC address: twelve hexadecimal digits, as sessions show it, with separators or without."""
+
+    hint: str = "<mac>"
+
+    def parse(self, word: Word, _scope: Scope) -> bytes:
+        """Six octets. Raises InvalidWordError."""
+        digits = re.sub(r"[:.-]", "", word.text)
+        if not re.fullmatch(r"[0-9A-Fa-f]{12}", digits, re.ASCII):
+            raise InvalidWordError(f"invalid MAC address {word.text} (twelve hexadecimal digits expected)")
+        return bytes.fromhex(digits)
+
+    def show(self, value: bytes) -> str:
+        """Twelve hexadecimal digits."""
+        return value.hex()
+
+
+MAC = MacType()

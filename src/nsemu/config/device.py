@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from nsemu.config.address import Address, AddressGroup, AddressKey
+from nsemu.config.flow import FlowSettings
 from nsemu.config.ike import IkeGateway, IkeSettings, Phase1Proposal, Phase2Proposal
 from nsemu.config.interface import Interface, InterfaceKind, InterfaceMode
 from nsemu.config.kept import Kept
@@ -20,7 +21,7 @@ from nsemu.config.predefined import PREDEFINED_PHASE1, PREDEFINED_PHASE2
 from nsemu.config.predefined_services import PREDEFINED_SERVICE_GROUPS, PREDEFINED_SERVICES
 from nsemu.config.schedule import Schedule
 from nsemu.config.service import Service, ServiceGroup
-from nsemu.config.system import AdminUser, FlowSettings, SystemSettings
+from nsemu.config.system import AdminUser, SystemSettings
 from nsemu.config.users import User, UserGroup
 from nsemu.config.vpn import Vpn, VpnGroup
 from nsemu.config.vrouter import PREDEFINED_VROUTERS, RouteKey, StaticRoute, VirtualRouter

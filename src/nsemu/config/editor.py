@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 
 from nsemu.config.address import Address, AddressGroup, AddressKey
 from nsemu.config.device import DeviceConfig
+from nsemu.config.flow import FlowSettings
 from nsemu.config.ike import IkeGateway, IkeSettings, Phase1Proposal, Phase2Proposal
 from nsemu.config.interface import Interface
 from nsemu.config.kept import KeptKey, KeptLine
@@ -21,7 +22,7 @@ from nsemu.config.nat import DipPool, Mip, MipKey, NatSettings, NhtbKey, Vip, Vi
 from nsemu.config.policy import Policy, ZonePair
 from nsemu.config.schedule import Schedule
 from nsemu.config.service import Service, ServiceGroup
-from nsemu.config.system import AdminUser, FlowSettings, SystemSettings
+from nsemu.config.system import AdminUser, SystemSettings
 from nsemu.config.users import User, UserGroup
 from nsemu.config.vpn import Vpn, VpnGroup
 from nsemu.config.vrouter import RouteKey, StaticRoute, VirtualRouter

@@ -1,4 +1,4 @@
-"""System-wide settings: names, clock, console, admins, flow switches."""
+"""System-wide settings: names, clock, console, admins."""
 
 from __future__ import annotations
 
@@ -61,18 +61,3 @@ class SystemSettings:
     def dns_servers(self) -> tuple[int, ...]:
         """The DNS servers that are set, the first to ask first."""
         return tuple(server for server in (self.dns1, self.dns2, self.dns3) if server)
-
-
-@dataclass(frozen=True, slots=True)
-class FlowSettings:
-    """`set flow …`. `tcp_mss` is the MSS for traffic into tunnels, `all_tcp_mss` for all; 0 for none.
-
-    `syn_cookie` lets the TCP proxy answer without remembering (`set flow syn-proxy syn-cookie`).
-    """
-
-    tcp_syn_check: bool = True
-    tcp_syn_check_in_tunnel: bool = True
-    tcp_seq_check: bool = True
-    tcp_mss: int = 1350
-    all_tcp_mss: int = 0
-    syn_cookie: bool = False

@@ -39,7 +39,7 @@ from nsemu.flow.local import SELF_POLICY
 from nsemu.flow.neighbors import Neighbor
 from nsemu.flow.originate import originate
 from nsemu.flow.packet import Packet
-from nsemu.flow.pipeline import receive
+from nsemu.flow.pipeline import close_stranded, receive
 from nsemu.flow.session import TICK, Session
 from nsemu.flow.state import FlowState
 from nsemu.flow.steps import Dropped
@@ -257,6 +257,9 @@ class Device:
                 self.state.neighbors.announce(one)
                 self.dhcp.carrier(one.name)
             self.dns.refresh()
+        for one in found:
+            if not one.carrier:
+                close_stranded(self.state, one)
 
     def originate(self, packet: Ipv4Packet, vrouter: str) -> bool:
         """Send a packet of the device's own, seen by `debug flow basic` as well; whether it left or waits for ARP."""

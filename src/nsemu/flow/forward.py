@@ -11,11 +11,13 @@ from nsemu.flow.ending import drop as drop  # noqa: PLC0414 - this is where the 
 from nsemu.flow.host_search import hold
 from nsemu.flow.icmp_errors import send_fragmentation_needed, send_time_exceeded
 from nsemu.flow.neighbors import Neighbor
-from nsemu.flow.packet import ICMP, TCP, Packet
-from nsemu.flow.session import SYN, FlowTuple, Wing
+from nsemu.flow.packet import GRE, ICMP, TCP, Packet
+from nsemu.flow.session import ACK, RST, SYN, FlowTuple, Wing
 from nsemu.flow.state import FlowState
 from nsemu.flow.steps import Dropped, EspSeal, Flooded, Fragmented, NextHop, Sent, Translated
-from nsemu.flow.tcp_mss import clamp_mss
+from nsemu.flow.tcp_mss import clamp_mss, clamp_mss_in_gre, gre_limit, mss_limit
+from nsemu.flow.tcp_segment import segment_on
+from nsemu.flow.tcp_tracking import track
 from nsemu.flow.tunnels import TunnelPath
 from nsemu.flow.verdicts import SEAL_FAILURES
 from nsemu.ipsec.sa import DfBit, IpsecFailure, OutboundSa
@@ -39,14 +41,15 @@ def forward(state: FlowState, packet: Packet, wing: Wing) -> None:
         send_time_exceeded(state, packet)
         return
     session = wing.session
-    session.last_seen = state.scheduler.now
     data = packet.data
+    protocol = packet.protocol
+    edited = wing.shift is not None or session.alg is not None
+    # What edits make of a client's segment is followed, for all numbers are those of the server.
+    if protocol == TCP and not (edited and wing.forward) and not _follow(state, packet, wing, data):
+        return
+    session.last_seen = state.scheduler.now
     wing.packets += 1
     wing.octets += len(data)
-    protocol = packet.protocol
-    if protocol == TCP:
-        session.observe_tcp(data[packet.header_length + 13], wing.forward)
-
     out = bytearray(data)
     if hops:
         out[8] = ttl - 1
@@ -56,13 +59,16 @@ def forward(state: FlowState, packet: Packet, wing: Wing) -> None:
             total -= 0xFFFF
         out[10] = total >> 8
         out[11] = total & 255
-    if (wing.shift is not None or session.alg is not None) and not _edit(state, packet, wing, out):
+    if edited and not _edit(state, packet, wing, out):
         return
     rewrite = wing.rewrite
     if rewrite is not None:
         rewrite.apply(out, packet.header_length, protocol)
-    if protocol == TCP and out[packet.header_length + 13] & SYN:
-        clamp_mss(out, packet.header_length, _mss_limit(state, wing))
+    if protocol == TCP:
+        if out[packet.header_length + 13] & SYN:
+            clamp_mss(out, packet.header_length, mss_limit(state.config.flow, wing))
+    elif protocol == GRE:
+        clamp_mss_in_gre(out, packet.header_length, gre_limit(state.config.flow, wing))
     if packet.trace is not None:
         _trace_addresses(packet.trace, wing.flow if rewrite is None else rewrite.after, protocol)
     path = wing.tunnel_out
@@ -76,7 +82,7 @@ def forward(state: FlowState, packet: Packet, wing: Wing) -> None:
             send_bridged(state, wing.egress, wing.neighbor, out, packet)
         return
     neighbor = wing.neighbor
-    if neighbor is None or len(out) > wing.egress.mtu:
+    if neighbor is None or len(out) > wing.egress.mtu or packet.pieces:
         send_clear(state, wing.egress, neighbor, out, packet)
         return
     trace = packet.trace
@@ -91,14 +97,23 @@ def _edit(state: FlowState, packet: Packet, wing: Wing, out: bytearray) -> bool:
     """Let a proxied or read TCP connection change its segment; the proxy is nearer to the server."""
     alg, shift = wing.session.alg, wing.shift
     edits = (alg, shift) if wing.forward else (shift, alg)
-    return all(edit is None or edit.apply(state, packet, wing, out) for edit in edits)
+    if not all(edit is None or edit.apply(state, packet, wing, out) for edit in edits):
+        return False
+    return not wing.forward or packet.protocol != TCP or _follow(state, packet, wing, out)
 
 
-def _mss_limit(state: FlowState, wing: Wing) -> int:
-    flow = state.config.flow
-    if wing.tunnel_out is not None or wing.tunnel_in is not None:
-        return flow.tcp_mss or flow.all_tcp_mss
-    return flow.all_tcp_mss
+def _follow(state: FlowState, packet: Packet, wing: Wing, octets: bytes | bytearray) -> bool:
+    """Let the TCP connection know of a segment; False when it does not fit, and was dropped.
+
+    To a reset with a wrong number its sender gets the ACK that tells the right one (RFC 5961 §3.2).
+    """
+    if track(state, packet, wing, octets):
+        return True
+    tcp, unedited = wing.session.tcp, wing.shift is None and wing.session.alg is None
+    challenge = tcp.window.challenge(wing.forward) if tcp is not None and tcp.window is not None else None
+    if challenge is not None and unedited and octets[packet.header_length + 13] & RST:
+        forward(state, segment_on(wing.opposite, challenge[:2], ACK, challenge[2]), wing.opposite)
+    return False
 
 
 def _trace_addresses(trace: PacketTrace, flow: FlowTuple, protocol: int) -> None:
@@ -118,19 +133,29 @@ def send_clear(
     if neighbor is None or not egress.carrier:
         drop(packet, "egress", DropReason.LINK_DOWN, egress.name)
         return
-    if len(out) <= egress.mtu:
-        send_to_neighbor(state, neighbor, bytes(out), packet.trace)
-        return
+    for piece in _cut(state, egress, out, packet):
+        send_to_neighbor(state, neighbor, piece, packet.trace)
+
+
+def _cut(state: FlowState, egress: RunInterface, out: bytes | bytearray, packet: Packet) -> list[bytes]:
+    """The packet in pieces that its egress interface takes; none when it must not be cut, which its sender is told.
+
+    What came in pieces leaves in pieces no longer than those, unless `set flow force-ip-reassembly` has it whole.
+    """
+    size = min(egress.mtu, packet.pieces or egress.mtu)
+    if len(out) <= size:
+        return [bytes(out)]
+    if len(out) > egress.mtu:
+        size = min(size, state.config.flow.max_fragment or size)
     try:
-        pieces = fragment(bytes(out), egress.mtu)
+        pieces = fragment(bytes(out), size)
     except FragmentationNeeded:
         drop(packet, "egress", DropReason.FRAGMENTATION_NEEDED, f"{len(out)} octets, MTU {egress.mtu}")
         send_fragmentation_needed(state, packet, egress.mtu)
-        return
+        return []
     if packet.trace is not None:
-        packet.trace.add(Fragmented(egress.mtu, len(pieces)))
-    for piece in pieces:
-        send_to_neighbor(state, neighbor, piece, packet.trace)
+        packet.trace.add(Fragmented(size, len(pieces)))
+    return pieces
 
 
 def send_into_tunnel(state: FlowState, path: TunnelPath, inner: bytes | bytearray, packet: Packet) -> None:
@@ -141,7 +166,8 @@ def send_into_tunnel(state: FlowState, path: TunnelPath, inner: bytes | bytearra
         drop(packet, "tunnel", DropReason.SA_INACTIVE, path.vpn, ("vpn", path.vpn))
         state.upcalls.acquire(path)
         return
-    if tunnel.settings.df is not DfBit.CLEAR and _cut_inside(state, path, sa, inner, packet):
+    df = tunnel.settings.df
+    if (df is not DfBit.CLEAR or state.config.flow.path_mtu) and _cut_inside(state, path, sa, inner, packet):
         return
     outer = sa.seal(inner)
     if isinstance(outer, IpsecFailure):
@@ -179,7 +205,8 @@ def send_into_tunnel(state: FlowState, path: TunnelPath, inner: bytes | bytearra
 def _cut_inside(state: FlowState, path: TunnelPath, sa: OutboundSa, inner: bytes | bytearray, packet: Packet) -> bool:
     """Whether the packet is done with, as its outer form may not be fragmented and would have to be.
 
-    It is fragmented before it is protected, or its sender is told how long it may be (RFC 2401 §6.1, RFC 1191).
+    It is fragmented before it is protected, or its sender is told how long it may be (RFC 2401 §6.1, RFC 1191). With
+    `set flow path-mtu` all senders that forbid fragments are told, whatever the outer packet carries.
     """
     if sa.parameters.df is not DfBit.SET and not inner[6] & _DF:
         return False
@@ -264,15 +291,7 @@ def _put_on_wire(state: FlowState, egress: RunInterface, header: bytes, out: byt
     if not egress.carrier:
         drop(packet, "egress", DropReason.LINK_DOWN, egress.name)
         return
-    try:
-        pieces = fragment(bytes(out), egress.mtu) if len(out) > egress.mtu else [bytes(out)]
-    except FragmentationNeeded:
-        drop(packet, "egress", DropReason.FRAGMENTATION_NEEDED, f"{len(out)} octets, MTU {egress.mtu}")
-        send_fragmentation_needed(state, packet, egress.mtu)
-        return
-    if trace is not None and len(pieces) > 1:
-        trace.add(Fragmented(egress.mtu, len(pieces)))
-    for piece in pieces:
+    for piece in _cut(state, egress, out, packet):
         if trace is not None:
             trace.add(Sent(egress.name, header[:6].hex(), len(piece)))
         state.upcalls.send_frame(egress, header + piece, trace)

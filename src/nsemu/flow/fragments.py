@@ -27,6 +27,8 @@ def reassemble(state: FlowState, packet: Packet) -> bool:
         if len(reassembly) > collecting:
             state.scheduler.after(reassembly.limits.time_out, _expire, state, packet)
         return False
+    if not state.config.flow.reassemble:
+        packet.pieces = reassembly.longest
     packet.data = whole
     if not packet.parse():
         drop(packet, "sanity", DropReason.BAD_FRAGMENT)

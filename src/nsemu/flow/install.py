@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
+from nsemu.config.flow import ReverseRoute
 from nsemu.flow.alg.select import gateway_for
 from nsemu.flow.neighbors import Neighbor
 from nsemu.flow.nhtb import bound_tunnel
 from nsemu.flow.packet import TCP
 from nsemu.flow.rewrite import Rewrite
-from nsemu.flow.session import HALF_OPEN_TIMEOUT, FlowTuple, Session, TcpState, Wing, session_key
+from nsemu.flow.session import FlowTuple, Session, Wing, session_key
 from nsemu.flow.setup import FlowSetup
 from nsemu.flow.stages.route import lookup_step, way_back
 from nsemu.flow.state import FlowState
 from nsemu.flow.steps import SessionCreated
+from nsemu.flow.tcp_tracking import begin_tcp
 from nsemu.flow.tunnels import TunnelPath
 from nsemu.runtime.drop import DropReason
 from nsemu.runtime.interface import RunInterface
@@ -73,8 +75,7 @@ def _begin(state: FlowState, setup: FlowSetup, session: Session) -> None:
     session.service_timeout = session.timeout = seconds * SECOND
     if setup.protocol == TCP:
         session.alg = gateway_for(state, setup, session)
-        session.tcp = TcpState()
-        session.timeout = HALF_OPEN_TIMEOUT
+        begin_tcp(state, session, setup.tunnel_in is not None)
 
 
 def _forward_wing(state: FlowState, setup: FlowSetup, wing: Wing) -> None:
@@ -151,6 +152,7 @@ class _Way:
     __slots__ = ("egress", "next_hop", "path", "route_id")
 
     def __init__(self, setup: FlowSetup, path: TunnelPath | None = None) -> None:
+        """Where the first packet came from: `path` is the tunnel."""
         self.egress = setup.ingress
         self.path = path
         self.next_hop = 0
@@ -158,7 +160,7 @@ class _Way:
 
 
 def _reverse_way(state: FlowState, setup: FlowSetup) -> _Way | DropReason:
-    """The way back (`reverse-route clear-text prefer`, `tunnel always`; screenos-cli §6.1).
+    """The way back, as `set flow reverse-route` has it (factory: `clear-text prefer`, `tunnel always`).
 
     What came out of a tunnel goes back into one, or the flow is refused: replies never leave in clear. The same holds
     for what came in clear although its source is routed to a tunnel: a forged source must not draw the replies out.
@@ -166,8 +168,10 @@ def _reverse_way(state: FlowState, setup: FlowSetup) -> _Way | DropReason:
     through = state.paths.get(setup.tunnel_in.identifier) if setup.tunnel_in is not None else None
     if through is not None and through.bound is None:
         return _Way(setup, through)
-    if setup.ingress.bridged:
-        return _Way(setup)
+    flow = state.config.flow
+    mode = flow.reverse_clear if setup.tunnel_in is None else flow.reverse_tunnel
+    if setup.ingress.bridged or (mode is ReverseRoute.NONE and (through is not None or setup.link_source)):
+        return _Way(setup, through)
     if setup.trace is not None:
         addresses = (setup.destination, setup.source)
         setup.add(lookup_step(state, setup.egress.name, addresses, setup.ingress.vrouter, reverse=True))
@@ -176,9 +180,15 @@ def _reverse_way(state: FlowState, setup: FlowSetup) -> _Way | DropReason:
     egress = state.interfaces.get(entry.interface or "") if entry is not None and not entry.discards else None
     if through is not None or (egress is not None and egress.is_tunnel):
         next_hop = entry.next_hop(setup.source) if entry is not None else 0
-        return _back_into_tunnel(state, setup, way, egress, next_hop)
+        found = _back_into_tunnel(state, setup, way, egress, next_hop)
+        refused = isinstance(found, DropReason)
+        return _Way(setup, through) if refused and through is not None and mode is ReverseRoute.PREFER else found
     if entry is not None and egress is not None and not egress.is_tunnel and egress.zone == setup.ingress.zone:
         way.egress, way.next_hop, way.route_id = egress, entry.next_hop(setup.source), entry.id
+    elif mode is ReverseRoute.ALWAYS:
+        setup.detail = f"{format_ipv4(setup.source)} in {setup.ingress.vrouter}"
+        setup.subject = ("flow", "reverse-route clear-text")
+        return DropReason.NO_REVERSE_ROUTE
     elif not setup.link_source:
         return DropReason.NO_ROUTE
     return way

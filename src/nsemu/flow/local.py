@@ -22,6 +22,7 @@ from nsemu.wire.tcp import TcpSegment
 from nsemu.wire.udp import UdpDatagram, checksum_is_right
 
 _PORTS = Struct("!HH")
+_MOST_MANAGERS = 256
 
 SELF_POLICY = 320_001
 """The policy ID that the logs show for traffic to the device that nothing wanted (screenos-cli §2.4, §3.1)."""
@@ -39,10 +40,19 @@ TCP_SERVICES = {
 def deliver(state: FlowState, packet: Packet, owner: RunInterface) -> None:
     """Take a packet for one of the device's own addresses, which is on `owner`."""
     packet.ingress.counters.in_self += 1
+    if state.config.flow.mac_cache and packet.link_source:
+        _remember(state, packet)
     handler = _HANDLERS.get(packet.protocol)
     if handler is None or not handler(state, packet, owner):
         state.upcalls.denied(packet, SELF_POLICY, DropReason.NOT_FOR_SELF)
         drop(packet, "self", DropReason.NOT_FOR_SELF, f"{owner.name}", ("interface", owner.name))
+
+
+def _remember(state: FlowState, packet: Packet) -> None:
+    """`mac-cache mgt`: where no route leads back to a manager, answers go where it came from."""
+    if len(state.managers) >= _MOST_MANAGERS and packet.source not in state.managers:
+        del state.managers[next(iter(state.managers))]
+    state.managers[packet.source] = state.neighbors.known(packet.ingress, packet.source, packet.link_source)
 
 
 def _udp(state: FlowState, packet: Packet, _owner: RunInterface) -> bool:

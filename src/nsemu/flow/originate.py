@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nsemu.flow.endpoints import endpoints_of
+from nsemu.flow.neighbors import Neighbor
 from nsemu.flow.nhtb import bound_tunnel
 from nsemu.flow.stages.route import lookup_step
 from nsemu.flow.state import FlowState
@@ -44,7 +45,8 @@ def originate(
     if trace is not None:
         trace.add(lookup_step(state, SELF, (packet.source, packet.destination), vrouter))
     if resolution is None or egress is None:
-        return _lost(trace, DropReason.NO_ROUTE)
+        manager = state.managers.get(packet.destination)
+        return _lost(trace, DropReason.NO_ROUTE) if manager is None else _out(state, manager, packet.build(), trace)
     if resolution.entry.discards:
         return _lost(trace, DropReason.NULL_ROUTE, resolution.entry.subject)
     if egress.is_tunnel:
@@ -52,7 +54,8 @@ def originate(
         if path is None:
             return _lost(trace, DropReason.NO_TUNNEL, ("interface", egress.name))
         return _into_tunnel(state, path, packet, trace)
-    return _out(state, egress, resolution.entry.next_hop(packet.destination), packet.build(), trace)
+    neighbor = state.neighbors.neighbor(egress, resolution.entry.next_hop(packet.destination))
+    return _out(state, neighbor, packet.build(), trace)
 
 
 def egress_towards(state: FlowState, vrouter: str, destination: int) -> RunInterface | None:
@@ -117,17 +120,17 @@ def _into_tunnel(state: FlowState, path: TunnelPath, packet: Ipv4Packet, trace: 
     egress = state.interfaces.get(resolution.entry.interface or "") if resolution is not None else None
     if resolution is None or resolution.entry.discards or egress is None or egress.is_tunnel:
         return _lost(trace, DropReason.NO_ROUTE, subject)
-    return _out(state, egress, resolution.entry.next_hop(peer), outer, trace)
+    return _out(state, state.neighbors.neighbor(egress, resolution.entry.next_hop(peer)), outer, trace)
 
 
-def _out(state: FlowState, egress: RunInterface, next_hop: int, packet: bytes, trace: PacketTrace | None) -> bool:
+def _out(state: FlowState, neighbor: Neighbor, packet: bytes, trace: PacketTrace | None) -> bool:
+    egress = neighbor.interface
     if not egress.carrier:
         return _lost(trace, DropReason.LINK_DOWN, ("interface", egress.name))
     try:
         pieces = fragment(packet, egress.mtu)
     except FragmentationNeeded:
         return _lost(trace, DropReason.FRAGMENTATION_NEEDED)
-    neighbor = state.neighbors.neighbor(egress, next_hop)
     for piece in pieces:
         if trace is not None:
             resolved = neighbor.header is not None and neighbor.expires > state.scheduler.now

@@ -16,6 +16,7 @@ from nsemu.runtime.trace import PacketTrace
 ICMP: Final = 1
 TCP: Final = 6
 UDP: Final = 17
+GRE: Final = 47
 ESP: Final = 50
 AH: Final = 51
 IPSEC: Final = frozenset({ESP, AH})
@@ -35,7 +36,10 @@ passes for the reply that a session awaits."""
 
 
 class Packet:
-    """One IPv4 packet. `tunnel` is the VPN tunnel it was decrypted from, None for clear text."""
+    """One IPv4 packet. `tunnel` is the VPN tunnel it was decrypted from, None for clear text.
+
+    `pieces` is the length of the longest fragment of which it was made and into which it is to be cut again, else 0.
+    """
 
     __slots__ = (
         "data",
@@ -46,6 +50,7 @@ class Packet:
         "ingress",
         "key",
         "link_source",
+        "pieces",
         "protocol",
         "source",
         "source_port",
@@ -61,6 +66,7 @@ class Packet:
         self.trace = trace
         self.link_source = b""
         self.header_length = 20
+        self.pieces = 0
 
     def parse(self) -> bool:
         """Fill the fields from the octets; False when the octets are no sound IPv4 packet (its checksum apart).

@@ -39,11 +39,12 @@ from nsemu.runtime.drop import DropReason
 from nsemu.runtime.interface import RunInterface
 from nsemu.runtime.trace import PacketTrace
 from nsemu.screen.zone import ZoneScreen
-from nsemu.wire.icmp import COMMUNICATION_PROHIBITED
+from nsemu.wire.icmp import COMMUNICATION_PROHIBITED, DESTINATION_UNREACHABLE, FRAGMENTATION_NEEDED
 from nsemu.wire.summary import summarise
 
 _MULTICAST = 0xE0000000
 _LOOPBACK_NET = 127
+DNS_PORT = 53
 
 
 def receive(state: FlowState, ingress: RunInterface, frame: bytes, trace: PacketTrace | None) -> None:
@@ -201,6 +202,22 @@ def renew(state: FlowState, session: Session, trace: PacketTrace | None) -> Sess
     return session
 
 
+def close_stranded(state: FlowState, interface: RunInterface) -> None:
+    """The link of an interface went: clear-text sessions go another way, or end with it."""
+    for session in state.sessions.select(lambda session: _uses(session, interface)):
+        if state.sessions.sessions.get(session.id) is not session:
+            continue  # it went with its control connection
+        if renew(state, session, None) is not None and _uses(session, interface):
+            state.sessions.remove(session, "Close - OTHER")
+
+
+def _uses(session: Session, interface: RunInterface) -> bool:
+    forth, back = session.forward, session.reverse
+    if forth.tunnel_in is not None or forth.tunnel_out is not None:
+        return False
+    return interface in (forth.ingress, forth.egress, back.ingress, back.egress)
+
+
 def _first_packet(state: FlowState, packet: Packet) -> None:
     """First packet processing: for the device itself, part of a session by what it quotes, or a new flow."""
     trace = packet.trace
@@ -258,6 +275,9 @@ def _new_flow(state: FlowState, packet: Packet, screen: ZoneScreen | None, hands
     """Decide about a flow and begin its session; False when it was refused."""
     if screen is not None and screen.limits is not None and not may_begin(state, packet, screen):
         return False
+    if packet.protocol == UDP and packet.destination_port == DNS_PORT and _is_stray_answer(state, packet):
+        drop(packet, "session", DropReason.DNS_REPLY, "", ("flow", "allow-dns-reply"))
+        return False
     setup = FlowSetup.of_packet(packet)
     _carrier_zone(state, setup)
     for stage in FIRST_PACKET_STAGES:
@@ -279,6 +299,12 @@ def _new_flow(state: FlowState, packet: Packet, screen: ZoneScreen | None, hands
     else:
         forward(state, packet, session.forward)
     return True
+
+
+def _is_stray_answer(state: FlowState, packet: Packet) -> bool:
+    """Whether a first packet to port 53 is no question (RFC 1035 §4.1.1, QR), while `allow-dns-reply` is off."""
+    flags = packet.header_length + 10
+    return not state.config.flow.allow_dns_reply and len(packet.data) > flags and packet.data[flags] >> 7 == 1
 
 
 def _refuse(state: FlowState, packet: Packet, setup: FlowSetup, stage: str, reason: DropReason) -> None:
@@ -320,16 +346,23 @@ def _relay_error(state: FlowState, packet: Packet) -> bool:
     if found is None:
         return False
     wing, quoted = found
+    session, unreachable = wing.session, packet.icmp_type == DESTINATION_UNREACHABLE
+    if unreachable and session.unreachable and state.config.flow.icmp_error_once:
+        drop(packet, "session", DropReason.ICMP_REPEATED, "", ("flow", "icmp-ur-msg-filter"))
+        return True
+    session.unreachable = session.unreachable or unreachable
     if packet.ttl <= wing.hops:
         drop(packet, "forward", DropReason.TTL_EXPIRED)
         return True
     error = bytearray(translate_error(packet, wing, quoted))
     if packet.trace is not None:
-        packet.trace.add(SessionFound(wing.session.id, wing.forward, wing.egress.name))
+        packet.trace.add(SessionFound(session.id, wing.forward, wing.egress.name))
     if wing.tunnel_out is not None:
         send_into_tunnel(state, wing.tunnel_out, error, packet)
     else:
         send_clear(state, wing.egress, wing.neighbor, error, packet)
+    if unreachable and packet.icmp_code != FRAGMENTATION_NEEDED and state.config.flow.icmp_error_closes:
+        state.sessions.remove(session, "Close - ICMP")
     return True
 
 

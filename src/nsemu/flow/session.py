@@ -6,9 +6,11 @@ A wing is one direction: the key that its packets carry when they come in, and a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from operator import itemgetter
 from struct import Struct
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from nsemu.config.flow import AggressiveAging
 from nsemu.flow.packet import ICMP, PACKED_KEY, TCP, UDP
 from nsemu.sim.scheduler import SECOND, Duration, Instant
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from nsemu.flow.neighbors import Neighbor
     from nsemu.flow.rewrite import Rewrite
     from nsemu.flow.tcp_splice import Handshake, SequenceShift
+    from nsemu.flow.tcp_window import TcpWindow
     from nsemu.flow.tunnels import TunnelPath
     from nsemu.ipsec.tunnel import Tunnel
     from nsemu.nat.pools import Lease
@@ -29,7 +32,6 @@ if TYPE_CHECKING:
 TICK: Final = 10 * SECOND
 """The unit of session ageing (screenos-cli §1.8)."""
 
-HALF_OPEN_TIMEOUT: Final = 20 * SECOND
 CLOSING_TIMEOUT: Final = 10 * SECOND
 
 FIN, SYN, RST, ACK = 1, 2, 4, 16
@@ -119,12 +121,17 @@ class Wing:
 
 
 class TcpState:
-    """What is remembered of a TCP connection: who has sent SYN, FIN, RST."""
+    """What is remembered of a TCP connection: who has sent SYN, FIN, RST, and where its windows are.
 
-    __slots__ = ("closing", "established", "fins")
+    `initial` is the time-out until the client has acknowledged; `window` is None where numbers are not checked.
+    """
 
-    def __init__(self, established: bool = False) -> None:
+    __slots__ = ("closing", "established", "fins", "initial", "window")
+
+    def __init__(self, *, established: bool, initial: Duration, window: TcpWindow | None) -> None:
         self.established = established
+        self.initial = initial
+        self.window = window
         self.closing = False
         self.fins = 0
 
@@ -139,6 +146,10 @@ class TcpState:
             changed = self.fins == 3 and not self.closing
             self.closing = self.closing or self.fins == 3
             return changed
+        if self.closing and forward and flags & (SYN | ACK) == SYN:
+            self.closing = self.established = False  # the same ports again: RFC 9293 §3.6.1
+            self.fins = 0
+            return True
         if not self.established and flags & ACK and (not flags & SYN) and forward:
             self.established = True
             return True
@@ -146,7 +157,7 @@ class TcpState:
 
 
 class Session:
-    """One flow through the device. Times in nanoseconds of virtual time.
+    """One flow through the device. Times in nanoseconds of virtual time. `unreachable`: an ICMP error said so.
 
     `alg` reads its text. `control` is the session that announced it, `along` the direction of that one in which it was
     opened.
@@ -174,6 +185,7 @@ class Session:
         "service_timeout",
         "tcp",
         "timeout",
+        "unreachable",
     )
 
     def __init__(self, session_id: int, protocol: int, now: Instant) -> None:
@@ -192,6 +204,7 @@ class Session:
         self.link_destination = b""
         self.limits: SessionLimits | None = None
         self.close_reason = "Close - AGE OUT"
+        self.unreachable = False
         self.lease: Lease | None = None
         self.alg: SegmentEditor | None = None
         self.control: Session | None = None
@@ -228,13 +241,17 @@ class Session:
             self.timeout = CLOSING_TIMEOUT
             self.close_reason = "Close - TCP RST" if flags & RST else "Close - TCP FIN"
         else:
-            self.timeout = self.service_timeout
+            self.timeout = self.service_timeout if tcp.established else tcp.initial
+            self.close_reason = "Close - AGE OUT"
 
 
 class SessionTable:
-    """All sessions of a device, by ID. `on_close` is called for each session that ends."""
+    """All sessions of a device, by ID. `on_close` is called for each session that ends.
 
-    __slots__ = ("_free", "_next", "capacity", "failed", "on_close", "sessions")
+    `aging` tells whether the table is so full that sessions end before their time (`set flow aging`).
+    """
+
+    __slots__ = ("_free", "_next", "aging", "capacity", "failed", "on_close", "sessions")
 
     def __init__(self, capacity: int, on_close: Callable[[Session], None]) -> None:
         self.capacity = capacity
@@ -243,6 +260,7 @@ class SessionTable:
         self._free: list[int] = []
         self.on_close = on_close
         self.failed = 0
+        self.aging = False
 
     def create(self, protocol: int, now: Instant) -> Session | None:
         """A session without wings in any table yet; None when the table is full."""
@@ -284,8 +302,9 @@ class SessionTable:
             session.lease.release()
         self.on_close(session)
 
-    def sweep(self, now: Instant) -> int:
-        """Age out what has been silent too long; the number of sessions that ended."""
+    def sweep(self, now: Instant, settings: AggressiveAging) -> int:
+        """Age out what has been silent too long, or nearly so in a full table; the number of sessions that ended."""
+        before = len(self.sessions)
         for session in self.sessions.values():
             if session.control is not None:  # a long transfer keeps its control connection
                 session.control.last_seen = max(session.control.last_seen, session.last_seen)
@@ -296,7 +315,23 @@ class SessionTable:
         ]
         for session in stale:
             self.remove(session)
-        return len(stale)
+        self._age_early(now, settings)
+        return before - len(self.sessions)
+
+    def _age_early(self, now: Instant, settings: AggressiveAging) -> None:
+        """From the high mark down to the low one all time-outs are shorter; what has least left goes first."""
+        high = self.capacity * settings.high_watermark // 100
+        low = min(high, self.capacity * settings.low_watermark // 100)
+        self.aging = len(self.sessions) >= (low if self.aging else high)
+        if not self.aging:
+            return
+        horizon = now + settings.early_ageout * TICK
+        ends = ((session.last_seen + session.timeout, session) for session in self.sessions.values() if session.timeout)
+        for _, session in sorted((pair for pair in ends if pair[0] <= horizon), key=itemgetter(0)):
+            if len(self.sessions) < low:
+                break
+            self.remove(session)
+        self.aging = len(self.sessions) >= low
 
     def select(self, wanted: Callable[[Session], bool]) -> list[Session]:
         """The sessions that satisfy a filter, newest ID first."""

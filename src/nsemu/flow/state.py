@@ -128,6 +128,7 @@ class FlowState:
         self.echo_handlers: list[EchoHandler] = []
         self.tcp_handler: TcpHandler | None = None
         self.identification = 0
+        self.managers: dict[int, Neighbor] = {}
         self.unreachable: Callable[[Neighbor, bytes, PacketTrace | None], None] = _ignore
         self.neighbors = NeighborTable(scheduler, upcalls.send_frame, self.owns, self._unreachable)
 
@@ -169,7 +170,7 @@ class FlowState:
     def sweep(self) -> None:
         """Age out what has been silent, or awaited, too long."""
         now = self.scheduler.now
-        self.sessions.sweep(now)
+        self.sessions.sweep(now, self.config.flow.aging)
         self.gates.sweep(now)
 
     def stop(self) -> None:

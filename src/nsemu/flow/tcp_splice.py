@@ -14,6 +14,7 @@ from nsemu.flow.packet import TCP, BridgedPacket, Packet
 from nsemu.flow.session import ACK, RST, SYN, Session, Wing
 from nsemu.flow.state import FlowState
 from nsemu.flow.steps import TcpProxied
+from nsemu.flow.tcp_segment import segment_on
 from nsemu.screen.limits import Holdings
 from nsemu.screen.syn_proxy import Accepted
 from nsemu.sim.scheduler import SECOND, Timer
@@ -140,7 +141,7 @@ class Handshake:
         """The server does not answer: the client is told so with a reset."""
         session = self._session
         numbers = (self._accepted.own_isn + 1, self._accepted.client_isn + 1)
-        reset = _segment(session.reverse, numbers, RST | ACK, 0)
+        reset = segment_on(session.reverse, numbers, RST | ACK, 0)
         session.reverse.shift = None
         forward(self._state, reset, session.reverse)
         self._state.sessions.remove(session, "Close - OTHER")
@@ -158,9 +159,9 @@ class Handshake:
         if answer.trace is not None:
             answer.trace.add(TcpProxied("the server answered: client and server are joined"))
         client = (accepted.client_isn + 1, accepted.own_isn + 1)
-        forward(self._state, _segment(session.forward, client, ACK, self._window), session.forward)
+        forward(self._state, segment_on(session.forward, client, ACK, self._window), session.forward)
         server = (server_isn + 1, accepted.client_isn + 1)
-        forward(self._state, _segment(session.reverse, server, ACK, window), session.reverse)
+        forward(self._state, segment_on(session.reverse, server, ACK, window), session.reverse)
 
 
 def _request(acknowledgment: Packet, accepted: Accepted) -> Packet:
@@ -178,14 +179,3 @@ def _request(acknowledgment: Packet, accepted: Accepted) -> Packet:
         request.link_source = source
     request.parse()
     return request
-
-
-def _segment(wing: Wing, numbers: tuple[int, int], flags: int, window: int) -> Packet:
-    """A segment as it would come in on a wing: (sequence, acknowledgment) are those of its sender."""
-    source, destination, source_port, destination_port = wing.flow
-    sequence, acknowledgment = numbers[0] & _MASK, numbers[1] & _MASK
-    segment = TcpSegment(source_port, destination_port, sequence, acknowledgment, flags, window)
-    data = Ipv4Packet(source, destination, TCP, segment.build(source, destination), ttl=64, df=True).build()
-    packet = Packet(data, wing.ingress, wing.tunnel_in, None)
-    packet.parse()
-    return packet

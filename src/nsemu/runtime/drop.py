@@ -90,6 +90,22 @@ class DropReason(Enum):
         "first packet of a TCP session is not SYN",
         "The session is unknown here: asymmetric routing, a reboot, or a scan.",
     )
+    TCP_OUT_OF_SEQUENCE = Disposition(
+        "tcp out of seq",
+        "TCP segment outside of the window of its connection",
+        "Forged, or half of the connection goes another way: set flow no-tcp-seq-check lets it pass.",
+    )
+    DNS_REPLY = Disposition(
+        "illegal pak",
+        "DNS answer without a question",
+        "Its question went another way, or it was forged: set flow allow-dns-reply lets it pass.",
+        2,
+    )
+    ICMP_REPEATED = Disposition(
+        "in icmp",
+        "ICMP unreachable once more",
+        "The session has had one already: unset flow icmp-ur-msg-filter lets more pass.",
+    )
     SESSION_LIMIT = Disposition("connections", "session table is full", "The platform holds no more sessions.")
     WRONG_INTERFACE = Disposition(
         "wrong intf",

@@ -66,6 +66,7 @@ class _Datagram:
     length: int | None = None
     octets: int = 0
     fragments: int = 0
+    longest: int = 0
 
 
 def fragment_key(packet: Ipv4Packet) -> FragmentKey:
@@ -74,9 +75,12 @@ def fragment_key(packet: Ipv4Packet) -> FragmentKey:
 
 
 class Reassembly:
-    """Collects fragments. `counters` tells by reason what was thrown away."""
+    """Collects fragments. `counters` tells by reason what was thrown away.
 
-    __slots__ = ("_datagrams", "_octets", "counters", "limits", "overlap")
+    `longest` is the length of the longest fragment, header included, of what was completed last.
+    """
+
+    __slots__ = ("_datagrams", "_octets", "counters", "limits", "longest", "overlap")
 
     def __init__(self, *, overlap: Overlap = Overlap.FIRST, limits: ReassemblyLimits | None = None) -> None:
         self.overlap = overlap
@@ -84,6 +88,7 @@ class Reassembly:
         self.counters: Counter[str] = Counter()
         self._datagrams: dict[FragmentKey, _Datagram] = {}
         self._octets = 0
+        self.longest = 0
 
     def __len__(self) -> int:
         return len(self._datagrams)
@@ -110,6 +115,7 @@ class Reassembly:
             self._make_room(keep=key)
             return None
         self._forget(key)
+        self.longest = datagram.longest
         whole = _join(datagram)
         if whole is None:
             self.counters["too long"] += 1
@@ -165,6 +171,7 @@ class Reassembly:
         """Put the fragment in; False when the whole datagram must go."""
         piece = _Piece(fragment.fragment_offset, fragment.payload)
         datagram.fragments += 1
+        datagram.longest = max(datagram.longest, fragment.header_length + len(fragment.payload))
         if datagram.fragments > self.limits.fragments:
             self.counters["too many fragments"] += 1
             return False

@@ -9,21 +9,21 @@ from nsemu.cli.grammar import (
     ArgumentType,
     Command,
     InvalidWordError,
-    NumberType,
     Scope,
     Word,
-    any_order,
     argument,
     choice,
     flag,
     keyword,
     optional,
+    sequence,
 )
+from nsemu.cli.session_filter import SESSION_ID, session_filter, session_filters
 from nsemu.cli.show.mac_learn import CLEAR_MAC_LEARN
-from nsemu.cli.types import IP, POLICY_ID, PORT
+from nsemu.cli.types import IP, POLICY_ID
 from nsemu.config.errors import NotFoundError
 from nsemu.device.device import Device
-from nsemu.device.sessions import SessionFilter, clear_sessions
+from nsemu.device.sessions import clear_sessions
 
 _SA_BIT = 0x40000000
 
@@ -51,20 +51,8 @@ class SaIdType(ArgumentType[int]):
 SA_ID = SaIdType()
 
 
-_SESSION_FIELDS = {
-    "id": "id",
-    "src-ip": "source",
-    "dst-ip": "destination",
-    "src-port": "source_port",
-    "dst-port": "destination_port",
-    "protocol": "protocol",
-    "policy-id": "policy",
-}
-
-
 def _clear_session(context: Context, arguments: Arguments) -> str:
-    words = {field: arguments[word] for word, field in _SESSION_FIELDS.items() if word in arguments}
-    cleared = clear_sessions(context.device, SessionFilter(**words))
+    cleared = clear_sessions(context.device, session_filter(arguments))
     return f"Total cleared sessions :{cleared}, Total deny sessions :0\n"
 
 
@@ -176,17 +164,14 @@ CLEAR = keyword(
             "clear session table",
             choice(
                 keyword("all", "all sessions", Command(_clear_session, privileged=True)),
-                any_order(
-                    keyword("id", "session id", argument("id", NumberType(0, 1_000_000), "session id")),
-                    keyword("src-ip", "source IP address", argument("src-ip", IP, "source IP address")),
-                    keyword("dst-ip", "destination IP address", argument("dst-ip", IP, "destination IP address")),
-                    keyword("src-port", "source port", argument("src-port", PORT, "source port")),
-                    keyword("dst-port", "destination port", argument("dst-port", PORT, "destination port")),
-                    keyword("protocol", "IP protocol", argument("protocol", NumberType(0, 255), "IP protocol")),
-                    keyword("policy-id", "policy", argument("policy-id", POLICY_ID, "policy id")),
+                keyword(
+                    "id",
+                    "one session",
+                    argument("id", SESSION_ID, "session id"),
+                    Command(_clear_session, privileged=True),
                 ),
+                sequence(session_filters("clear sessions"), Command(_clear_session, privileged=True)),
             ),
-            Command(_clear_session, privileged=True),
         ),
     ),
 )

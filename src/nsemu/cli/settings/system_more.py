@@ -1,4 +1,4 @@
-"""Other words of real configurations, kept without effect: flow, ALGs, logs, ARP, console."""
+"""Other words of real configurations, kept without effect: ALGs, logs, ARP, console."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from nsemu.cli.grammar import (
     choice,
     flag,
     keyword,
-    optional,
     sequence,
     when_set,
 )
@@ -22,63 +21,6 @@ _MINUTES = number("minutes", 0, 999, "minutes")
 _SECONDS = number("seconds", 0, 2**31 - 1, "seconds")
 _PORT = number("port", 1, 65535, "port")
 _MAILBOX = text("mailbox", "mailbox", 128)
-FLOW = Shelf("flow")
-_MSS = number("mss", 64, 1460, "octets")
-FLOW_NODES: tuple[Node, ...] = (
-    FLOW.line("tcp-syn-bit-check", "check the SYN bit alone", default=Row({}, unset=True)),
-    keyword(
-        "reverse-route",
-        "route of answers",
-        choice(
-            keyword(
-                "clear-text",
-                "in the clear",
-                when_set(words("mode", {"always": "look it up, drop without", "prefer": "look it up"})),
-                FLOW.setting("flow reverse-route clear-text", default=Row({"mode": "prefer"})),
-            ),
-            keyword(
-                "tunnel",
-                "in tunnels",
-                when_set(words("mode", {"always": "look it up, drop without", "prefer": "look it up"})),
-                FLOW.setting("flow reverse-route tunnel", default=Row({"mode": "always"})),
-            ),
-        ),
-    ),
-    FLOW.line("path-mtu", "path MTU discovery"),
-    FLOW.line("allow-dns-reply", "DNS answers without a question"),
-    FLOW.line("icmp-ur-msg-filter", "ICMP unreachable messages"),
-    FLOW.line("icmp-ur-session-close", "ICMP unreachable ends sessions"),
-    FLOW.line("initial-timeout", "seconds for a handshake", number("seconds", 20, 300, "seconds")),
-    FLOW.line("tcp-rst-invalid-session", "a reset ends a session at once"),
-    FLOW.line("gre-in-tcp-mss", "TCP MSS in GRE, incoming", optional(_MSS)),
-    FLOW.line("gre-out-tcp-mss", "TCP MSS in GRE, outgoing", optional(_MSS)),
-    FLOW.line("vpn-tcp-mss", "TCP MSS of bidirectional VPNs", optional(_MSS)),
-    FLOW.line("max-frag-pkt-size", "largest fragment", number("size", 1024, 1500, "octets")),
-    FLOW.line("mac-flooding", "flood frames of unknown destination"),
-    FLOW.line("mac-cache-mgt", "keep MAC addresses of management sessions"),
-    FLOW.line("hub-n-spoke-mip", "MIP through hub and spoke"),
-    FLOW.line("force-ip-reassembly", "reassemble all fragments"),
-    FLOW.line("check", "check", keyword("tcp-rst-sequence", "sequence numbers of resets")),
-    FLOW.line(
-        "multicast",
-        "multicast",
-        words("what", {"idp": "intrusion detection", "install-hw-session": "sessions in hardware"}),
-    ),
-    keyword(
-        "aging",
-        "aging when the table is full",
-        choice(
-            FLOW.line(
-                "early-ageout",
-                "seconds earlier",
-                number("count", 2, 10, "steps of 10 seconds"),
-                name="aging early-ageout",
-            ),
-            FLOW.line("high-watermark", "begins at", number("percent", 1, 100, "percent"), name="aging high-watermark"),
-            FLOW.line("low-watermark", "ends at", number("percent", 1, 100, "percent"), name="aging low-watermark"),
-        ),
-    ),
-)
 ALG = Shelf("alg")
 ALG_NAMES = (
     "appleichat",

@@ -5,31 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nsemu.cli.context import Context
-from nsemu.cli.grammar import (
-    Arguments,
-    Command,
-    Node,
-    NumberType,
-    any_order,
-    argument,
-    choice,
-    flag,
-    keyword,
-    optional,
-    sequence,
-)
+from nsemu.cli.grammar import Arguments, Command, argument, choice, keyword, sequence
+from nsemu.cli.session_filter import SESSION_ID, session_filter, session_filters
 from nsemu.cli.show.layout import endpoint, layout_of, lines
-from nsemu.cli.types import IP, POLICY_ID, PORT, SERVICE
-from nsemu.device.views.sessions import (
-    SessionFilter,
-    SessionTableView,
-    SessionView,
-    SideView,
-    session_table,
-    session_views,
-)
+from nsemu.config.errors import NotFoundError
+from nsemu.device.views.sessions import SessionTableView, SessionView, SideView, session_table, session_views
+from nsemu.wire.address import format_ipv4
 
-_HOST = 0xFFFFFFFF
 _TCP = 6
 _NO_POLICY = 320002
 """What stands for the policy of traffic that no policy was asked about."""
@@ -39,7 +21,7 @@ _TUNNEL_FLAG = 0x40000000
 def _sessions(context: Context, arguments: Arguments) -> str:
     device = context.device
     extended = layout_of(device.config).extended
-    views = session_views(device, _filter(arguments))
+    views = session_views(device, session_filter(arguments))
     rows = (line for view in views for line in (_extended(view) if extended else _plain(view)))
     return lines(*_head(session_table(device), extended), *rows, f"Total {len(views)} sessions shown")
 
@@ -47,31 +29,6 @@ def _sessions(context: Context, arguments: Arguments) -> str:
 def _info(context: Context, _arguments: Arguments) -> str:
     extended = layout_of(context.device.config).extended
     return lines(*_head(session_table(context.device), extended))
-
-
-def _filter(arguments: Arguments) -> SessionFilter:
-    return SessionFilter(
-        arguments.get("id"),
-        _network(arguments, "src_ip", "src_mask"),
-        _network(arguments, "dst_ip", "dst_mask"),
-        _range(arguments, "src_port"),
-        _range(arguments, "dst_port"),
-        _range(arguments, "protocol"),
-        arguments.get("policy_id"),
-        arguments.get("tunnel", False),
-        arguments.get("service"),
-    )
-
-
-def _network(arguments: Arguments, address: str, mask: str) -> tuple[int, int] | None:
-    return (arguments[address], arguments.get(mask, _HOST)) if address in arguments else None
-
-
-def _range(arguments: Arguments, name: str) -> tuple[int, int] | None:
-    if name not in arguments:
-        return None
-    first = arguments[name]
-    return first, arguments.get(f"{name}_to", first)
 
 
 def _head(table: SessionTableView, extended: bool) -> Iterator[str]:
@@ -130,30 +87,40 @@ def _tunnel(side: SideView) -> str:
     return f"{_TUNNEL_FLAG | side.tunnel_id:x}" if side.tunnel_id else "0"
 
 
-def _address(word: str, name: str, mask: str, what: str) -> Node:
-    netmask = keyword("netmask", "netmask", argument(mask, IP, "netmask"))
-    return keyword(word, f"show sessions with a {what}", argument(name, IP, what), optional(netmask))
+def _detail(context: Context, arguments: Arguments) -> str:
+    """One session with all that is known of it."""
+    views = session_views(context.device, session_filter(arguments))
+    if not views:
+        raise NotFoundError(f"session {arguments['id']} does not exist")
+    (view,) = views
+    left = min(view.ticks * 10, view.timeout)
+    return lines(
+        f"id {view.id}({view.id:08x}), flag {_protocol_flag(view)}/0000/0001, vsys id 0(Root)",
+        f"policy id {_policy(view)}, application id 0, dip id {view.dip_id}, state 0",
+        f"current timeout {left}, max timeout {view.timeout} (second)",
+        f"status normal, start time {view.started}, duration {view.duration}",
+        "session id mask 0, app value 0",
+        *_side_detail(view, view.client, "->", 4),
+        *_side_detail(view, view.server, "<-", 3),
+    )
 
 
-def _numbers(word: str, name: str, numbers: NumberType, what: str) -> Node:
-    high = optional(argument(f"{name}_to", numbers, f"highest {what}"))
-    return keyword(word, f"show sessions with a {what}", argument(name, numbers, what), high)
+def _side_detail(view: SessionView, side: SideView, arrow: str, token: int) -> Iterator[str]:
+    ends = f"{_flow(side, arrow)}, protocol {view.protocol}"
+    digit = 1 if view.protocol == _TCP else 0
+    yield f"{side.interface}(vsd 0): {ends} session token {token} route {side.route_id}"
+    yield f"gtwy {format_ipv4(side.gateway)}, mac {side.mac.hex()}, nsptn info {_tunnel(side)}, pmtu {side.mtu}"
+    yield f"flag 80{digit}8{'01' if arrow == '->' else '00'}, diff 0/0"
+    yield "port seq 0, subif 0, cookie 0, fin seq 0, fin state 0"
+    yield f"packets {side.packets}, bytes {side.octets}"
 
-
-_FILTERS = any_order(
-    keyword("id", "show one session", argument("id", NumberType(0, 0x7FFFFFFF), "session ID")),
-    _address("src-ip", "src_ip", "src_mask", "source IP address"),
-    _address("dst-ip", "dst_ip", "dst_mask", "destination IP address"),
-    _numbers("src-port", "src_port", PORT, "source port"),
-    _numbers("dst-port", "dst_port", PORT, "destination port"),
-    _numbers("protocol", "protocol", NumberType(0, 255), "protocol number"),
-    keyword("policy-id", "show sessions of a policy", argument("policy_id", POLICY_ID, "policy ID")),
-    keyword("service", "show sessions of a service", argument("service", SERVICE, "service name")),
-    flag("tunnel", "show sessions through tunnels"),
-)
 
 SESSION = keyword(
     "session",
     "show sessions",
-    choice(keyword("info", "show the summary only", Command(_info)), sequence(_FILTERS, Command(_sessions))),
+    choice(
+        keyword("info", "show the summary only", Command(_info)),
+        keyword("id", "show one session", argument("id", SESSION_ID, "session ID"), Command(_detail)),
+        sequence(session_filters("show sessions"), Command(_sessions)),
+    ),
 )

@@ -118,7 +118,7 @@ _TABLE_SETTINGS: Final[dict[str, tuple[Setting, ...]]] = {
 }
 _PBR_SETTINGS: Final = (pbr.RULE, pbr.ACTION_ENTRY)
 
-_FLOW_SETTINGS: Final = {"tcp-syn-check": flow.SYN_CHECK, "tcp-syn-check-in-tunnel": flow.SYN_CHECK_IN_TUNNEL}
+_FLOW_SETTINGS: Final = {setting.name.removeprefix("flow "): setting for setting in flow.ITEMS}
 
 
 def deciding_lines(config: DeviceConfig, subject: Subject, purpose: str) -> list[ConfigLine]:

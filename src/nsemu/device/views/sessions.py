@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from nsemu.device.device import Device
+from nsemu.device.sessions import SessionFilter, link_address
 from nsemu.flow.session import FlowTuple, Session, Wing
 from nsemu.flow.stages.source_nat import EGRESS_DIP
 from nsemu.nat.pools import PoolLease
-from nsemu.wire.address import ZERO_MAC
+from nsemu.runtime.interface import DEFAULT_MTU
+from nsemu.sim.scheduler import SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +19,8 @@ class SideView:
     """One side of a session: the interface there, and the addresses as they are on that side's wire.
 
     `left` is (address, port) of the client, `right` of the server; for ICMP echo the ports are sequence and identifier.
+    `gateway` is the next hop there, 0 when it is not known.
+
     `mac` is the neighbor's link address, zeros while unknown or behind a tunnel. `tunnel_id` is 0 for clear text.
     `route_id` is the route towards the neighbor, 0 for none.
     """
@@ -30,6 +34,8 @@ class SideView:
     route_id: int
     packets: int
     octets: int
+    gateway: int = 0
+    mtu: int = DEFAULT_MTU
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +43,8 @@ class SessionView:
     """One session: the client's side and the server's. `policy_id` is None for traffic that no policy was asked about.
 
     `ticks` of ten seconds are left of its time-out; `timeout` is the whole of it in seconds, 0 for never.
-    `dip_id` is the pool its source is from, 2 for the address of the egress interface, 0 for none.
+    `dip_id` is the pool its source is from, 2 for the address of the egress interface, 0 for none. `started` is in
+    seconds since the device booted, `duration` in seconds.
     """
 
     id: int
@@ -49,6 +56,8 @@ class SessionView:
     client: SideView
     server: SideView
     dip_id: int = 0
+    started: int = 0
+    duration: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,40 +67,6 @@ class SessionTableView:
     allocated: int
     capacity: int
     failed: int
-
-
-@dataclass(frozen=True, slots=True)
-class SessionFilter:
-    """Which sessions to show: all that is not None must match. Ranges include both ends; `tunnel` asks for any tunnel.
-
-    Addresses are (address, mask) and, like the ports, those of the client's side.
-    """
-
-    id: int | None = None
-    source: tuple[int, int] | None = None
-    destination: tuple[int, int] | None = None
-    source_ports: tuple[int, int] | None = None
-    destination_ports: tuple[int, int] | None = None
-    protocols: tuple[int, int] | None = None
-    policy_id: int | None = None
-    tunnel: bool = False
-    service: str | None = None
-
-    def matches(self, session: Session) -> bool:
-        """Whether a session is wanted."""
-        source, destination, source_port, destination_port = session.forward.flow
-        tunnelled = session.forward.tunnel_out is not None or session.forward.tunnel_in is not None
-        return (
-            self.id in {None, session.id}
-            and _covers(self.source, source)
-            and _covers(self.destination, destination)
-            and _within(self.source_ports, source_port)
-            and _within(self.destination_ports, destination_port)
-            and _within(self.protocols, session.protocol)
-            and (self.policy_id is None or (session.policy is not None and session.policy.id == self.policy_id))
-            and (not self.tunnel or tunnelled)
-            and self.service in {None, session.service}
-        )
 
 
 def session_table(device: Device) -> SessionTableView:
@@ -106,14 +81,6 @@ def session_views(device: Device, wanted: SessionFilter | None = None) -> tuple[
     return tuple(_session(device, session) for session in device.state.sessions.select(accept))
 
 
-def _covers(network: tuple[int, int] | None, address: int) -> bool:
-    return network is None or not (network[0] ^ address) & network[1]
-
-
-def _within(span: tuple[int, int] | None, number: int) -> bool:
-    return span is None or span[0] <= number <= span[1]
-
-
 def _session(device: Device, session: Session) -> SessionView:
     forward, reverse = session.forward, session.reverse
     return SessionView(
@@ -122,10 +89,12 @@ def _session(device: Device, session: Session) -> SessionView:
         session.service,
         session.policy.id if session.policy is not None else None,
         session.remaining_ticks(device.scheduler.now),
-        session.timeout // 1_000_000_000,
-        _side(forward, reverse, forward.flow, session.link_source),
-        _side(reverse, forward, _turned(reverse.flow), b""),
+        session.timeout // SECOND,
+        _side(forward, reverse, forward.flow),
+        _side(reverse, forward, _turned(reverse.flow)),
         _dip_id(session),
+        (session.created - device.booted_at) // SECOND,
+        (device.scheduler.now - session.created) // SECOND,
     )
 
 
@@ -139,19 +108,20 @@ def _turned(flow: FlowTuple) -> FlowTuple:
     return (flow[1], flow[0], flow[3], flow[2])
 
 
-def _side(arriving: Wing, leaving: Wing, flow: FlowTuple, link_source: bytes) -> SideView:
+def _side(arriving: Wing, leaving: Wing, flow: FlowTuple) -> SideView:
     """The side on which `arriving` comes in and `leaving` goes out."""
     tunnel = arriving.tunnel_in
-    known = leaving.neighbor.mac if leaving.neighbor is not None else ZERO_MAC
-    mac = link_source if known == ZERO_MAC else known
+    neighbor = leaving.neighbor
     return SideView(
         arriving.ingress.name,
         arriving.ingress.number,
         (flow[0], flow[2]),
         (flow[1], flow[3]),
-        ZERO_MAC if tunnel is not None else (mac or ZERO_MAC),
+        link_address(arriving.session, of_client=arriving.forward),
         tunnel.identifier if tunnel is not None else 0,
         leaving.route_id,
         arriving.packets,
         arriving.octets,
+        neighbor.address if neighbor is not None and tunnel is None else 0,
+        arriving.ingress.mtu,
     )

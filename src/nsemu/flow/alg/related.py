@@ -7,9 +7,10 @@ from nsemu.flow.forward import drop
 from nsemu.flow.install import describe_wing
 from nsemu.flow.packet import TCP, Packet
 from nsemu.flow.rewrite import Rewrite
-from nsemu.flow.session import ACK, HALF_OPEN_TIMEOUT, SYN, FlowTuple, Session, TcpState, Wing, session_key
+from nsemu.flow.session import ACK, SYN, FlowTuple, Session, Wing, session_key
 from nsemu.flow.state import FlowState
 from nsemu.flow.steps import SessionCreated
+from nsemu.flow.tcp_tracking import begin_tcp
 from nsemu.nat.pools import Lease
 from nsemu.runtime.drop import DropReason
 from nsemu.runtime.trace import Note
@@ -45,6 +46,7 @@ def admit(state: FlowState, packet: Packet, gate: Gate) -> Session | None:
         return None
     state.gates.take(gate)
     _begin(session, gate, packet, lease)
+    begin_tcp(state, session, packet.tunnel is not None)
     follow(state, session)
     state.upcalls.session_created(session)
     if packet.trace is not None:
@@ -83,8 +85,6 @@ def _begin(session: Session, gate: Gate, packet: Packet, lease: Lease | None) ->
     session.link_source = packet.link_source
     session.service = control.service
     session.service_timeout = control.service_timeout
-    session.timeout = HALF_OPEN_TIMEOUT
-    session.tcp = TcpState()
     before = (packet.source, packet.destination, packet.source_port, packet.destination_port)
     port = packet.source_port
     if gate.source_leased and lease is not None:

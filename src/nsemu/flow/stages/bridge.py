@@ -73,6 +73,9 @@ def _leave_by(setup: FlowSetup, port: RunInterface) -> None:
 
 def _unknown(state: FlowState, setup: FlowSetup) -> DropReason | None:
     """Nobody knows where the destination is: ask for it, or try all ports to which a policy lets the packet."""
+    if not state.config.flow.mac_flooding:
+        setup.detail, setup.subject = setup.link_destination.hex(), ("flow", "mac-flooding")
+        return DropReason.UNKNOWN_MAC
     if state.bridge.settings.unknown_mac is UnknownMac.ARP:
         ask_for_mac(state, setup)
         setup.detail = setup.link_destination.hex()

@@ -1,4 +1,7 @@
-"""TCP SYN checking: a session begins with SYN (Vol. 5, "TCP SYN-Flag Checking"; B361)."""
+"""TCP SYN checking: a session begins with SYN (Vol. 5, "TCP SYN-Flag Checking"; B361).
+
+`tcp-syn-bit-check` looks at the SYN alone; `tcp-syn-check` also lets a session wait for its handshake.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,14 @@ def syn_check(state: FlowState, setup: FlowSetup) -> DropReason | None:
     if setup.protocol != TCP or setup.renews is not None:
         return None
     flow = state.config.flow
-    wanted = flow.tcp_syn_check_in_tunnel if setup.tunnel_in is not None else flow.tcp_syn_check
+    in_tunnel = setup.tunnel_in is not None
+    wanted = flow.tcp_syn_check_in_tunnel if in_tunnel else flow.tcp_syn_check or flow.tcp_syn_bit_check
     passed = setup.tcp_flags & (SYN | ACK | RST) == SYN
     if setup.trace is not None:
         setup.add(SynCheck(passed, skipped=not wanted))
     if passed or not wanted:
         return None
     setup.detail = f"flags {setup.tcp_flags:#04x}"
-    setup.subject = ("flow", "tcp-syn-check-in-tunnel" if setup.tunnel_in is not None else "tcp-syn-check")
+    by_bit = "tcp-syn-check" if flow.tcp_syn_check else "tcp-syn-bit-check"
+    setup.subject = ("flow", "tcp-syn-check-in-tunnel" if in_tunnel else by_bit)
     return DropReason.NOT_SYN

@@ -5,6 +5,8 @@ Without an active Phase 2 SA the packet is dropped and IKE is triggered (B061, B
 
 from __future__ import annotations
 
+from typing import Final
+
 from nsemu.flow.nhtb import bound_tunnel
 from nsemu.flow.setup import FlowSetup
 from nsemu.flow.state import FlowState
@@ -12,6 +14,8 @@ from nsemu.flow.steps import IkeTriggered, TunnelSelect
 from nsemu.flow.tunnels import TunnelPath
 from nsemu.runtime.drop import DropReason
 from nsemu.wire.address import format_ipv4
+
+_UNTRUST: Final = "Untrust"
 
 
 def tunnel(state: FlowState, setup: FlowSetup) -> DropReason | None:
@@ -35,7 +39,18 @@ def tunnel(state: FlowState, setup: FlowSetup) -> DropReason | None:
         by_hop = reason == "nhtb"
         subject = ("nhtb", setup.egress.name, setup.next_hop) if by_hop else ("vpn", path.vpn)
         setup.add(TunnelSelect(path.identifier, path.vpn, path.tunnel.settings.peer, reason, subject))
+    if _loops(state, setup, path):
+        setup.detail, setup.subject = f"MIP {format_ipv4(setup.destination)}", ("flow", "hub-n-spoke-mip")
+        return DropReason.NO_MAPPING
     return require_sa(state, setup, path)
+
+
+def _loops(state: FlowState, setup: FlowSetup, path: TunnelPath) -> bool:
+    """Whether a MIP leads from one tunnel into another on one interface of Untrust, and `hub-n-spoke-mip` is off."""
+    if state.config.flow.hub_n_spoke_mip or setup.tunnel_in is None or path.outgoing.zone != _UNTRUST:
+        return False
+    came = state.paths.get(setup.tunnel_in.identifier)
+    return came is not None and came.outgoing is path.outgoing and state.mappings.mip(setup.destination) is not None
 
 
 def require_sa(state: FlowState, setup: FlowSetup, path: TunnelPath) -> DropReason | None:

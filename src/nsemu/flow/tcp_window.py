@@ -1,0 +1,144 @@
+"""The check of TCP sequence numbers (`unset flow no-tcp-seq-check`): a segment must lie in the window of its receiver.
+
+Each end is followed as a receiver would follow it: how far it has sent, how far it may send, and the largest window it
+has announced, scaled as both agreed in their SYNs (RFC 7323 §2). The bounds are those of "Real Stateful TCP Packet
+Filtering in IP Filter" (G. van Rooij, 2000). All numbers are those that the server sees, so a connection whose text an
+ALG edits, or which the TCP proxy joined, is followed like any other. What began before the device saw it passes.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import Final
+
+from nsemu.flow.session import ACK, FIN, RST, SYN
+
+_HEADER: Final = Struct("!IIBBH")
+"""Sequence, acknowledgment, data offset, flags, window: what follows the ports."""
+_MASK: Final = 0xFFFFFFFF
+_HALF: Final = 0x80000000
+_OLDEST_ACK: Final = 66_000
+"""How far an acknowledgment may lag behind: a window without scaling, and some."""
+_LARGEST_SHIFT: Final = 14  # RFC 7323 §2.3
+
+
+class _End:
+    """One end: `sent` is the number after the last it sent, `limit` the one after the last it may send.
+
+    `window` is the largest it announced, `last` the number of its latest segment, `acknowledged` its latest one.
+    """
+
+    __slots__ = ("acknowledged", "last", "limit", "scale", "sent", "window")
+
+    def __init__(self, sent: int, limit: int, window: int, scale: int) -> None:
+        self.sent = sent
+        self.limit = limit
+        self.window = window
+        self.scale = scale
+        self.last = sent
+        self.acknowledged = 0
+
+
+class TcpWindow:
+    """The sequence numbers of one connection."""
+
+    __slots__ = ("_client", "_request", "_server")
+
+    def __init__(self) -> None:
+        self._request: tuple[int, int, int | None] | None = None
+        self._client: _End | None = None
+        self._server: _End | None = None
+
+    def refuses(self, packet: bytes | bytearray, at: int, forward: bool) -> str:
+        """Why a segment, whose header is at `at`, may not pass; "" when it may. What passes is remembered."""
+        sequence, acknowledgment, offset, flags, window = _HEADER.unpack_from(packet, at + 4)
+        end = sequence + len(packet) - at - (offset >> 4 << 2)
+        if flags & (SYN | FIN):
+            end += 1
+            if flags & SYN and self._shakes_hands(packet, at, forward):
+                return ""
+        client, server = self._client, self._server
+        if client is None or server is None:
+            return ""
+        sender, receiver = (client, server) if forward else (server, client)
+        # Signed distances modulo 2**32; each must not be negative.
+        if ((sender.limit - sequence + _HALF) & _MASK) - _HALF < 0:
+            return f"sequence {sequence} is beyond the window, which ends at {sender.limit & _MASK}"
+        if ((end - sender.sent + receiver.window + _HALF) & _MASK) - _HALF < 0:
+            return f"sequence {sequence} is before the window, which begins at {sender.sent - receiver.window & _MASK}"
+        if flags & ACK:
+            lag = ((receiver.sent - acknowledgment + _HALF) & _MASK) - _HALF
+            if lag < 0:
+                return f"acknowledges {acknowledgment}, sent is {receiver.sent & _MASK}"
+            if lag > max(_OLDEST_ACK, sender.window):
+                return f"acknowledges {acknowledgment}, long ago"
+            window <<= sender.scale
+            sender.window = max(sender.window, window)
+            limit = acknowledgment + window
+            if ((limit - receiver.limit + _HALF) & _MASK) - _HALF > 0:
+                receiver.limit = limit
+            sender.acknowledged = acknowledgment
+        sender.last = sequence
+        if ((end - sender.sent + _HALF) & _MASK) - _HALF > 0:
+            sender.sent = end
+        return ""
+
+    def expects_reset(self, packet: bytes | bytearray, at: int, forward: bool) -> bool:
+        """Whether a RST has the number that its sender would now use, or used last (`check tcp-rst-sequence`)."""
+        client, server = self._client, self._server
+        if client is None or server is None:
+            return True
+        sender, receiver = (client, server) if forward else (server, client)
+        sequence = int.from_bytes(packet[at + 4 : at + 8], "big")
+        return sequence in {sender.last & _MASK, sender.sent & _MASK, receiver.acknowledged & _MASK}
+
+    def challenge(self, forward: bool) -> tuple[int, int, int] | None:
+        """(sequence, acknowledgment, window) with which the other end would answer a segment from one end."""
+        client, server = self._client, self._server
+        if client is None or server is None:
+            return None
+        sender, receiver = (client, server) if forward else (server, client)
+        return receiver.sent & _MASK, sender.sent & _MASK, receiver.window >> receiver.scale & 0xFFFF
+
+    def _shakes_hands(self, packet: bytes | bytearray, at: int, forward: bool) -> bool:
+        """Take a SYN; False for one that must be in the window like any other segment.
+
+        A request passes always, for a client may begin anew with the same ports; only the answer to it counts.
+        """
+        sequence, acknowledgment, offset, flags, window = _HEADER.unpack_from(packet, at + 4)
+        size = len(packet) - at - (offset >> 4 << 2) + 1
+        scale = _window_scale(packet, at)
+        if not flags & ACK:
+            if forward:
+                self._request = (sequence + size, window, scale)
+            return True
+        if self._request is None or forward or flags & RST:
+            return self._client is None
+        sent, offered, theirs = self._request
+        if acknowledgment != sent & _MASK:
+            return self._client is None
+        scaled = theirs is not None and scale is not None
+        self._client = _End(sent, acknowledgment + window, offered, theirs or 0 if scaled else 0)
+        self._server = _End(sequence + size, sequence + 1 + offered, window, scale or 0 if scaled else 0)
+        self._client.acknowledged, self._server.acknowledged = sequence + 1, acknowledgment
+        self._request = None
+        return True
+
+
+def _window_scale(packet: bytes | bytearray, at: int) -> int | None:
+    """The shift of the window scale option (RFC 7323 §2.2), None without."""
+    end = min(len(packet), at + (packet[at + 12] >> 4 << 2))
+    position = at + 20
+    while position < end:
+        kind = packet[position]
+        if kind == 0:
+            return None
+        if kind == 1:
+            position += 1
+            continue
+        if position + 2 > end or packet[position + 1] < 2:
+            return None
+        if kind == 3 and packet[position + 1] == 3 and position + 3 <= end:
+            return min(packet[position + 2], _LARGEST_SHIFT)
+        position += packet[position + 1]
+    return None
