@@ -93,11 +93,10 @@ def test_lines_of_get_config() -> None:
     [
         ("set zone untrust-tun screen land", "has no SCREEN options (those of its carrier zone Untrust apply)"),
         ("set zone null screen land", "has no SCREEN options (a zone with interfaces expected)"),
-        ("set zone V1-Trust screen ip-spoofing", "is not emulated (a layer 3 zone expected)"),
         ("set zone trust screen syn-flood timeout 51", "value 51 out of range (<1-50> expected)"),
         ("set zone trust screen port-scan threshold 10", "out of range (<1000-1000000> expected)"),
         ("unset zone trust screen mal-url nothing", "URL pattern nothing does not exist in zone Trust"),
-        ("set zone trust screen component-block", "component-block"),
+        ("set zone trust screen component-block rar", "rar"),
         ("set zone nowhere screen land", "zone nowhere does not exist"),
         ("get zone nowhere screen", "zone nowhere does not exist"),
     ],

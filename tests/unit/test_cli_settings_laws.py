@@ -108,6 +108,14 @@ RESTORED = {
         "set zone dmz screen udp-flood dst-ip 1.2.3.4 threshold 20",
         "unset zone dmz screen udp-flood dst-ip 1.2.3.4",
     ),
+    "zone screen component-block": (
+        "set zone trust screen component-block",
+        "unset zone trust screen component-block",
+    ),
+    "zone screen syn-flood drop-unknown-mac": (
+        "set zone v1-trust screen syn-flood drop-unknown-mac",
+        "unset zone v1-trust screen syn-flood drop-unknown-mac",
+    ),
     "zone screen mal-url": (
         'set zone untrust screen mal-url perl "GET /scripts" 14',
         "unset zone untrust screen mal-url perl",
@@ -463,6 +471,7 @@ def test_every_setting_survives_get_config(name: str) -> None:
 def test_every_setting_that_holds_something_is_printed() -> None:
     silent = {
         "zone screen all",
+        "zone screen component-block",  # printed one by one
         "interface",
         "policy move",
         "policy log",

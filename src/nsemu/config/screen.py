@@ -1,7 +1,7 @@
 """SCREEN options of a zone (`set zone Z screen …`): which are on, and their thresholds (screenos-cli §6.4).
 
 Order and defaults of the options are those of `get config` and of `get zone Z screen`. Turning an option on and giving
-it a threshold are two lines, as on a device. `component-block` is not emulated.
+it a threshold are two lines, as on a device.
 """
 
 from __future__ import annotations
@@ -43,6 +43,18 @@ class ScreenOption(Enum):
     BLOCK_FRAG = "block-frag"
     LIMIT_DESTINATION = "limit-session destination-ip-based"
     CODE_RED = "mal-url code-red"
+    TCP_SWEEP = "tcp-sweep"
+    UDP_SWEEP = "udp-sweep"
+    BLOCK_ACTIVEX = "component-block activex"
+    BLOCK_JAVA = "component-block java"
+    BLOCK_ZIP = "component-block zip"
+    BLOCK_EXE = "component-block exe"
+
+
+COMPONENTS = frozenset(
+    {ScreenOption.BLOCK_ACTIVEX, ScreenOption.BLOCK_JAVA, ScreenOption.BLOCK_ZIP, ScreenOption.BLOCK_EXE}
+)
+"""What `component-block` alone stands for."""
 
 
 class Threshold(Enum):
@@ -61,6 +73,8 @@ class Threshold(Enum):
     LIMIT_SOURCE = (ScreenOption.LIMIT_SOURCE, "", "sessions", 128, 1, 1_000_000)
     SYN_ACK_ACK = (ScreenOption.SYN_ACK_ACK_PROXY, "threshold", "connections", 512, 1, 250_000)
     LIMIT_DESTINATION = (ScreenOption.LIMIT_DESTINATION, "", "sessions", 128, 1, 1_000_000)
+    TCP_SWEEP = (ScreenOption.TCP_SWEEP, "threshold", "microseconds for 10 addresses", 5000, 1000, 1_000_000)
+    UDP_SWEEP = (ScreenOption.UDP_SWEEP, "threshold", "microseconds for 10 addresses", 5000, 1000, 1_000_000)
 
     @property
     def option(self) -> ScreenOption:
@@ -111,7 +125,8 @@ class MaliciousUrl:
 class ScreenOptions:
     """The SCREEN options of one zone. Tables are tuples without defaults and in a fixed order: equal means the same.
 
-    `udp_flood_hosts` are the addresses with a UDP flood threshold of their own.
+    `udp_flood_hosts` are the addresses with a UDP flood threshold of their own. `drop_unknown_mac` is
+    `syn-flood drop-unknown-mac`: what the TCP proxy cannot answer in transparent mode does not pass.
     """
 
     active: frozenset[ScreenOption] = frozenset()
@@ -120,6 +135,7 @@ class ScreenOptions:
     udp_flood_hosts: tuple[tuple[int, int], ...] = ()
     urls: tuple[MaliciousUrl, ...] = ()
     alarm_without_drop: bool = False
+    drop_unknown_mac: bool = False
 
     @property
     def idle(self) -> bool:

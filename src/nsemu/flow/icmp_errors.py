@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nsemu.flow.originate import egress_towards, originate
+from nsemu.flow.originate import answer_in_frame, egress_towards, originate
 from nsemu.flow.packet import ICMP, TCP, UDP, Packet
 from nsemu.flow.session import Wing, session_key
 from nsemu.flow.state import FlowState
@@ -98,6 +98,9 @@ def reply(state: FlowState, packet: Packet, protocol: int, payload: bytes, sourc
     trace: PacketTrace | None = packet.trace
     if trace is not None:
         trace.turn_around()
+    if packet.link_destination and source not in state.local_addresses and source == packet.destination:
+        # In the name of a node of a bridge: back in the frame's own addresses, no route is asked.
+        return answer_in_frame(state, answer, packet.ingress, packet.link_source + packet.link_destination, trace)
     return originate(state, answer, packet.ingress.vrouter, trace, through)
 
 

@@ -18,6 +18,7 @@ from nsemu.runtime.trace import PacketTrace
 from nsemu.wire.ipv4 import FragmentationNeeded, Ipv4Packet, fragment
 from nsemu.wire.summary import summarise
 
+_IPV4 = b"\x08\x00"
 SELF = "self"
 """The interface at which traces and `debug flow` begin a packet that the device made."""
 
@@ -56,6 +57,18 @@ def originate(
         return _into_tunnel(state, path, packet, trace)
     neighbor = state.neighbors.neighbor(egress, resolution.entry.next_hop(packet.destination))
     return _out(state, neighbor, packet.build(), trace)
+
+
+def answer_in_frame(
+    state: FlowState, packet: Ipv4Packet, egress: RunInterface, macs: bytes, trace: PacketTrace | None
+) -> bool:
+    """Send a packet in the name of a node of a bridge: out of a port, with (destination, source) MAC addresses."""
+    _enter(state, packet, egress.vrouter, trace)
+    data = packet.build()
+    if trace is not None:
+        trace.add(Sent(egress.name, macs[:6].hex(), len(data)))
+    state.upcalls.send_frame(egress, macs + _IPV4 + data, trace)
+    return True
 
 
 def egress_towards(state: FlowState, vrouter: str, destination: int) -> RunInterface | None:

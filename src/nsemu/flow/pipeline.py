@@ -26,6 +26,7 @@ from nsemu.flow.screening import (
     may_begin,
     passes,
     passes_as_fragment,
+    refuse_request,
     screen_of,
 )
 from nsemu.flow.session import Session, Wing
@@ -107,6 +108,12 @@ def _request(state: FlowState, packet: Packet, screen: ZoneScreen) -> None:
     if syn_proxy.knows(state, packet) or expected(state, packet) is not None:
         lookup(state, packet)
         return
+    if _is_behind_unknown_mac(state, packet):
+        if screen.options.drop_unknown_mac:
+            refuse_request(state, packet, screen)
+        else:
+            lookup(state, packet)
+        return
     if not may_be_joined(state, packet, screen):
         return
     if not state.config.flow.syn_cookie:
@@ -118,6 +125,14 @@ def _request(state: FlowState, packet: Packet, screen: ZoneScreen) -> None:
                 _refuse(state, packet, setup, stage.__name__, reason)
                 return
     syn_proxy.answer(state, packet, screen)
+
+
+def _is_behind_unknown_mac(state: FlowState, packet: Packet) -> bool:
+    """Whether a bridged request goes to where nobody knows: the proxy cannot speak for such a host."""
+    vlan1, mac = state.bridge.vlan1, packet.link_destination
+    if not mac or vlan1 is None or mac == vlan1.mac:
+        return False
+    return state.bridge.macs.find(mac, state.scheduler.now) is None
 
 
 def _completes_request(state: FlowState, packet: Packet, screen: ZoneScreen) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from enum import Enum
 
+from nsemu.config.zone import ZoneKind
 from nsemu.flow.forward import drop
 from nsemu.flow.packet import Packet
 from nsemu.flow.session import Session
@@ -18,6 +19,7 @@ from nsemu.screen.attack import Action, Attack
 from nsemu.screen.headers import without_urgent
 from nsemu.screen.zone import Checks, ZoneScreen, compile_screen
 from nsemu.sim.scheduler import SECOND
+from nsemu.wire.address import Prefix
 
 STAGE = "screen"
 
@@ -41,11 +43,22 @@ def configure(state: FlowState) -> None:
             zones[zone.name] = screen
     screening.zones = zones
     screening.forget_routes()
+    screening.books = _books(state)
     screening.alarms.comma = int(state.config.platform.release.partition(".")[0]) < 6
     for interface in state.interfaces.values():
         interface.screen = zones.get(interface.zone)
     if any(screen.limits is not None and before.get(name) is not screen for name, screen in zones.items()):
         _count_sessions(state, {name for name, screen in zones.items() if before.get(name) is not screen})
+
+
+def _books(state: FlowState) -> tuple[tuple[Prefix, str], ...]:
+    config = state.config
+    entries = [
+        (entry.prefix, entry.zone)
+        for entry in config.addresses.values()
+        if entry.prefix is not None and entry.prefix.length and config.zones[entry.zone].kind is ZoneKind.LAYER2
+    ]
+    return tuple(sorted(entries, key=lambda pair: -pair[0].length))
 
 
 def _count_sessions(state: FlowState, fresh: set[str]) -> None:
@@ -162,7 +175,10 @@ def _came_the_right_way(state: FlowState, packet: Packet, screen: ZoneScreen) ->
 
 
 def _spoofed(state: FlowState, packet: Packet, screen: ZoneScreen) -> bool:
-    """Whether the route back to the source contradicts the way it came; answers are kept while routes hold."""
+    """Whether the route back to the source contradicts the way it came; answers are kept while routes hold.
+
+    In layer 2 zones, which have no routes, the address books say where a source belongs.
+    """
     screening = state.screening
     if screening.generation != state.generation:
         screening.forget_routes()
@@ -170,6 +186,9 @@ def _spoofed(state: FlowState, packet: Packet, screen: ZoneScreen) -> bool:
     ingress = packet.ingress
     key = (ingress.name, screen.zone, packet.source)
     known = screening.ways_back.get(key)
+    if known is None and ingress.bridged:
+        known = screening.belongs_elsewhere(screen.zone, packet.source)
+        screening.keep_way(key, known)
     if known is None:
         known = screen.spoofed((ingress.name, screen.zone), _way_back(state, packet))
         screening.keep_way(key, known)

@@ -251,6 +251,24 @@ class DropReason(Enum):
     SCREEN_LIMIT_DESTINATION = Disposition(
         "sessn thresh", "destination session limit", "The destination has as many sessions as limit-session allows."
     )
+    SCREEN_TCP_SWEEP = Disposition(
+        "tcp sweep", "TCP sweep", "One source sent SYN to ten addresses within the tcp-sweep interval."
+    )
+    SCREEN_UDP_SWEEP = Disposition(
+        "udp sweep", "UDP sweep", "One source sent UDP to ten addresses within the udp-sweep interval."
+    )
+    SCREEN_ACTIVEX = Disposition(
+        "mal url", "ActiveX control in HTTP", "unset zone Z screen component-block activex lets it pass.", 1
+    )
+    SCREEN_JAVA_APPLET = Disposition(
+        "mal url", "Java applet in HTTP", "unset zone Z screen component-block java lets it pass.", 2
+    )
+    SCREEN_ZIP_FILE = Disposition(
+        "mal url", "ZIP file in HTTP", "unset zone Z screen component-block zip lets it pass.", 3
+    )
+    SCREEN_EXE_FILE = Disposition(
+        "mal url", "EXE file in HTTP", "unset zone Z screen component-block exe lets it pass.", 4
+    )
     SCREEN_MAL_URL = Disposition("mal url", "malicious URL", "The URL matches a mal-url pattern of the zone.")
 
     @property

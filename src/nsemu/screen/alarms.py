@@ -51,7 +51,7 @@ class AlarmLog:
         """Count a packet; whether it is the first since `take`, which is then due in a second."""
         first = not self._pending
         source = 0 if attack.info.per_target else packet.source
-        key = (attack, zone, interface, source, packet.destination)
+        key = (attack, zone, interface, source, 0 if attack.info.per_zone else packet.destination)
         if key not in self._pending and len(self._pending) >= _DISTINCT:
             key = self._last.get(attack, key)
         pending = self._pending.get(key)
@@ -77,6 +77,9 @@ class AlarmLog:
             # The "ports" of ICMP echo are identifier and sequence; no log shows them.
             ports = (0, 0) if packet.protocol == ICMP else (packet.source_port, packet.destination_port)
             source, destination = f"{source}:{ports[0]}", f"{destination}:{ports[1]}"
+        if attack.info.per_zone:
+            sweep = f"{attack.info.title} From {format_ipv4(packet.source)} to zone {zone}"
+            return f"{sweep}, proto {_PROTOCOLS[packet.protocol]} (int {interface})."
         protocol = _PROTOCOLS.get(packet.protocol, str(packet.protocol))
         where = f"(zone {zone}, int {interface})" if self.comma else f"(zone {zone} int  {interface})"
         return f"{attack.info.title} From {source} to {destination}, proto {protocol} {where}."

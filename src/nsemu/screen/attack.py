@@ -25,7 +25,8 @@ class Action(Enum):
 class AttackInfo:
     """`event` is the type of the log entry, `title` its beginning; `ports` tells whether it names ports.
 
-    An attack that is not `logged` only counts. `per_target` puts all sources of a flood into one entry.
+    An attack that is not `logged` only counts. `per_target` puts all sources of a flood into one entry,
+    `per_zone` all targets of a sweep.
     """
 
     option: ScreenOption | None
@@ -37,6 +38,7 @@ class AttackInfo:
     action: Action = Action.DROP
     logged: bool = True
     per_target: bool = False
+    per_zone: bool = False
 
 
 _O, _R = ScreenOption, DropReason
@@ -74,6 +76,12 @@ class Attack(Enum):
     PORT_SCAN = AttackInfo(_O.PORT_SCAN, _R.SCREEN_PORT_SCAN, 16, _ALERT, "Port scan!")
     IP_SWEEP = AttackInfo(_O.IP_SWEEP, _R.SCREEN_IP_SWEEP, 17, _ALERT, "Address sweep!", ports=False)
     MAL_URL = AttackInfo(None, _R.SCREEN_MAL_URL, 32, _CRITICAL, "Malicious URL!")
+    ZIP_FILE = AttackInfo(_O.BLOCK_ZIP, _R.SCREEN_ZIP_FILE, 431, _CRITICAL, "ZIP file blocked!")
+    JAVA_APPLET = AttackInfo(_O.BLOCK_JAVA, _R.SCREEN_JAVA_APPLET, 432, _CRITICAL, "Java applet blocked!")
+    EXE_FILE = AttackInfo(_O.BLOCK_EXE, _R.SCREEN_EXE_FILE, 433, _CRITICAL, "EXE file blocked!")
+    ACTIVEX = AttackInfo(_O.BLOCK_ACTIVEX, _R.SCREEN_ACTIVEX, 434, _CRITICAL, "ActiveX control blocked!")
+    TCP_SWEEP = AttackInfo(_O.TCP_SWEEP, _R.SCREEN_TCP_SWEEP, 442, _ALERT, "TCP sweep!", per_zone=True)
+    UDP_SWEEP = AttackInfo(_O.UDP_SWEEP, _R.SCREEN_UDP_SWEEP, 443, _ALERT, "UDP sweep!", per_zone=True)
     LIMIT_SOURCE = AttackInfo(_O.LIMIT_SOURCE, _R.SCREEN_LIMIT_SOURCE, 33, _CRITICAL, "Src IP session limit!")
     SYN_FRAG = AttackInfo(_O.SYN_FRAG, _R.SCREEN_SYN_FRAG, 412, _CRITICAL, "SYN fragment!")
     TCP_NO_FLAG = AttackInfo(_O.TCP_NO_FLAG, _R.SCREEN_TCP_NO_FLAG, 413, _CRITICAL, "No TCP flag!")

@@ -45,17 +45,18 @@ class UdpFlood:
         return Attack.UDP_FLOOD if self._gate.exceeds(destination, threshold, now) else None
 
 
-class IpSweep:
-    """One source, ICMP to ten addresses within the interval."""
+class Sweep:
+    """One source, packets to ten addresses within the interval: ICMP, SYN or UDP, as `attack` says."""
 
-    __slots__ = ("_targets",)
+    __slots__ = ("_attack", "_targets")
 
-    def __init__(self, options: ScreenOptions) -> None:
-        self._targets = DistinctTargets(options.value(Threshold.IP_SWEEP) * MICROSECOND, SCAN_TARGETS)
+    def __init__(self, options: ScreenOptions, threshold: Threshold, attack: Attack) -> None:
+        self._attack = attack
+        self._targets = DistinctTargets(options.value(threshold) * MICROSECOND, SCAN_TARGETS)
 
     def __call__(self, packet: ScreenedPacket, now: Instant) -> Attack | None:
-        """One ICMP packet."""
-        return Attack.IP_SWEEP if self._targets.reached(packet.source, packet.destination, now) else None
+        """One packet."""
+        return self._attack if self._targets.reached(packet.source, packet.destination, now) else None
 
 
 class PortScan:

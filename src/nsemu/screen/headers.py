@@ -1,11 +1,11 @@
-"""Checks that need one whole packet and no memory: IP options, flags of TCP, sizes, URLs."""
+"""Checks that need one whole packet and no memory: IP options, flags of TCP, sizes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final
 
-from nsemu.config.screen import MaliciousUrl, ScreenOption
+from nsemu.config.screen import ScreenOption
 from nsemu.screen.attack import Attack
 from nsemu.screen.facts import ACK, FIN, SYN, URG, Check, ScreenedPacket
 from nsemu.sim.scheduler import Instant
@@ -16,7 +16,6 @@ from nsemu.wire.errors import MalformedPacket
 LARGE_ICMP: Final = 1024
 FIRST_UNKNOWN_PROTOCOL: Final = 137
 NETBIOS_SESSION: Final = 139
-HTTP: Final = 80
 
 _FIXED: Final[dict[int, Callable[[ipv4_options.Option], object]]] = {
     ipv4_options.RECORD_ROUTE: ipv4_options.RouteOption.parse,
@@ -138,41 +137,3 @@ def flag_attack(flags: int, active: frozenset[ScreenOption]) -> Attack | None:
     if ScreenOption.TCP_NO_FLAG in active and not flags:
         return Attack.TCP_NO_FLAG
     return None
-
-
-_METHODS: Final = (b"GET ", b"HEAD ", b"POST ")
-CODE_RED: Final = MaliciousUrl("code-red", "GET /default.ida?", 200)
-
-
-class Urls:
-    """URLs in HTTP requests that begin with a pattern and are long enough.
-
-    A pattern is the beginning of the request line, or of the URL when it names no method; runs of blanks after the
-    method count as one.
-    """
-
-    __slots__ = ("_patterns",)
-
-    def __init__(self, urls: Iterable[MaliciousUrl]) -> None:
-        self._patterns = tuple((url.pattern.lower().encode("latin-1", "replace"), url.length) for url in urls)
-
-    def __call__(self, packet: ScreenedPacket, _now: Instant) -> Attack | None:
-        """One TCP segment."""
-        if packet.destination_port != HTTP:
-            return None
-        data = packet.data
-        start = packet.header_length + (data[packet.header_length + 12] >> 4) * 4
-        if start >= len(data):
-            return None
-        line = data[start:].partition(b"\r\n")[0].lower()
-        method, blank, rest = line.partition(b" ")
-        url = rest.lstrip(b" ").partition(b" ")[0]
-        if not blank or method + b" " not in {known.lower() for known in _METHODS}:
-            return None
-        request = method + b" " + url
-        for pattern, length in self._patterns:
-            if len(url) >= length and (
-                request.startswith(pattern) or url.lstrip(b"/").startswith(pattern.lstrip(b"/"))
-            ):
-                return Attack.MAL_URL
-        return None

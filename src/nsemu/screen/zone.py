@@ -6,10 +6,10 @@ What a zone does not look for costs nothing: most packets meet an empty tuple. A
 
 from __future__ import annotations
 
-from nsemu.config.screen import ScreenOption, ScreenOptions, SpoofingMode, Threshold
+from nsemu.config.screen import COMPONENTS, ScreenOption, ScreenOptions, SpoofingMode, Threshold
 from nsemu.screen.attack import Attack
 from nsemu.screen.facts import ACK, ICMP, RST, SYN, TCP, UDP, URG, Check
-from nsemu.screen.floods import IcmpFlood, IpSweep, PortScan, SynFlood, UdpFlood
+from nsemu.screen.floods import IcmpFlood, PortScan, Sweep, SynFlood, UdpFlood
 from nsemu.screen.fragments import (
     TearDrop,
     is_icmp_fragment,
@@ -18,16 +18,15 @@ from nsemu.screen.fragments import (
     is_syn_fragment,
 )
 from nsemu.screen.headers import (
-    CODE_RED,
     FIRST_UNKNOWN_PROTOCOL,
     IpOptions,
-    Urls,
     always,
     flag_attack,
     is_land,
     is_large_icmp,
     is_winnuke,
 )
+from nsemu.screen.http import CODE_RED, component_check, url_check
 from nsemu.screen.limits import Holdings, SessionLimits
 from nsemu.screen.syn_proxy import SynQueue
 from nsemu.sim.scheduler import SECOND
@@ -123,11 +122,15 @@ def _tcp_checks(options: ScreenOptions) -> tuple[Checks, ...]:
         request.append(is_land)
     if ScreenOption.PORT_SCAN in active:
         request.append(PortScan(options))
+    if ScreenOption.TCP_SWEEP in active:
+        request.append(Sweep(options, Threshold.TCP_SWEEP, Attack.TCP_SWEEP))
     if ScreenOption.SYN_FLOOD in active:
         request.append(SynFlood(options))
     urls = (*options.urls, CODE_RED) if ScreenOption.CODE_RED in active else options.urls
     if urls:
-        anything.append(Urls(urls))
+        anything.append(url_check(urls, alarm_only=options.alarm_without_drop))
+    if COMPONENTS & active:
+        anything.append(component_check(COMPONENTS & active, alarm_only=options.alarm_without_drop))
     if ScreenOption.WINNUKE in active:
         urgent.append(is_winnuke)
     return tuple(_of_flags(flags, active, (request, anything, urgent)) for flags in range(_FLAGS))
@@ -157,13 +160,17 @@ def _protocol_checks(options: ScreenOptions) -> tuple[Checks, ...]:
     if ScreenOption.ICMP_LARGE in active:
         icmp.append(is_large_icmp)
     if ScreenOption.IP_SWEEP in active:
-        icmp.append(IpSweep(options))
+        icmp.append(Sweep(options, Threshold.IP_SWEEP, Attack.IP_SWEEP))
     if ScreenOption.ICMP_FLOOD in active:
         icmp.append(IcmpFlood(options))
-    udp: Checks = (UdpFlood(options),) if ScreenOption.UDP_FLOOD in active else ()
+    udp: list[Check] = []
+    if ScreenOption.UDP_SWEEP in active:
+        udp.append(Sweep(options, Threshold.UDP_SWEEP, Attack.UDP_SWEEP))
+    if ScreenOption.UDP_FLOOD in active:
+        udp.append(UdpFlood(options))
     unknown: Checks = (always(Attack.UNKNOWN_PROTOCOL),) if ScreenOption.UNKNOWN_PROTOCOL in active else ()
     table: list[Checks] = [unknown if number >= FIRST_UNKNOWN_PROTOCOL else () for number in range(_PROTOCOLS)]
-    table[ICMP], table[UDP] = tuple(icmp), udp
+    table[ICMP], table[UDP] = tuple(icmp), tuple(udp)
     assert not table[TCP]
     return tuple(table)
 

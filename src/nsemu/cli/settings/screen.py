@@ -31,6 +31,7 @@ from nsemu.config.editor import Editor
 from nsemu.config.errors import CapacityError, ConfigError, NotFoundError
 from nsemu.config.policy import GLOBAL_ZONE
 from nsemu.config.screen import (
+    COMPONENTS,
     MAXIMUM_URLS,
     MaliciousUrl,
     ScreenOption,
@@ -71,6 +72,8 @@ _MEANINGS = {
     ScreenOption.FIN_NO_ACK: "FIN without ACK",
     ScreenOption.SYN_ACK_ACK_PROXY: "too many proxied connections of one source",
     ScreenOption.BLOCK_FRAG: "all fragments",
+    ScreenOption.TCP_SWEEP: "SYN to ten addresses in a short time",
+    ScreenOption.UDP_SWEEP: "UDP to ten addresses in a short time",
 }
 
 
@@ -94,8 +97,6 @@ def _factory(zone: Zone) -> ScreenOptions:
 
 def _set_option(editor: Editor, arguments: Arguments) -> None:
     zone, option = _zone(editor, arguments), arguments["option"]
-    if option is ScreenOption.IP_SPOOFING and zone.kind is ZoneKind.LAYER2:
-        raise ConfigError(f"ip-spoofing of zone {zone.name} is not emulated (a layer 3 zone expected)")
     _put(editor, zone, zone.screen.with_option(option, on=True))
 
 
@@ -199,6 +200,23 @@ def _alarm_rows(config: DeviceConfig, scope: Arguments) -> Iterator[Row]:
         yield Row({"zone": zone.name})
 
 
+def _change_components(editor: Editor, arguments: Arguments, *, on: bool) -> None:
+    zone = _zone(editor, arguments)
+    active = zone.screen.active | COMPONENTS if on else zone.screen.active - COMPONENTS
+    _put(editor, zone, replace(zone.screen, active=active))
+
+
+def _change_unknown(editor: Editor, arguments: Arguments, *, on: bool) -> None:
+    zone = _zone(editor, arguments)
+    _put(editor, zone, replace(zone.screen, drop_unknown_mac=on))
+
+
+def _unknown_rows(config: DeviceConfig, scope: Arguments) -> Iterator[Row]:
+    zone = config.zones[scope["zone"]]
+    if zone.screen.drop_unknown_mac:
+        yield Row({"zone": zone.name, "option": ScreenOption.SYN_FLOOD})
+
+
 def _unset_all(editor: Editor, arguments: Arguments) -> None:
     _put(editor, _zone(editor, arguments), ScreenOptions())
 
@@ -220,8 +238,28 @@ SCREEN_ALARM = Setting(
     _alarm_rows,
 )
 SCREEN_ALL = Setting("zone screen all", None, _unset_all)
+SCREEN_COMPONENTS = Setting(
+    "zone screen component-block",
+    lambda editor, arguments: _change_components(editor, arguments, on=True),
+    lambda editor, arguments: _change_components(editor, arguments, on=False),
+)
+"""All components in one line; they are printed one by one, as options."""
+SCREEN_UNKNOWN_MAC = Setting(
+    "zone screen syn-flood drop-unknown-mac",
+    lambda editor, arguments: _change_unknown(editor, arguments, on=True),
+    lambda editor, arguments: _change_unknown(editor, arguments, on=False),
+    _unknown_rows,
+)
 
-SCREEN_SETTINGS = (SCREEN_ALARM, SCREEN_OPTION, SCREEN_SPOOFING, SCREEN_THRESHOLD, SCREEN_UDP_HOST, SCREEN_URL)
+SCREEN_SETTINGS = (
+    SCREEN_ALARM,
+    SCREEN_OPTION,
+    SCREEN_SPOOFING,
+    SCREEN_UNKNOWN_MAC,
+    SCREEN_THRESHOLD,
+    SCREEN_UDP_HOST,
+    SCREEN_URL,
+)
 """In the order of `get config`."""
 
 
@@ -267,7 +305,30 @@ _HOST = keyword(
         SCREEN_UDP_HOST,
     ),
 )
-_MORE = {ScreenOption.IP_SPOOFING: _MODES, ScreenOption.UDP_FLOOD: (_HOST,)}
+_UNKNOWN_MAC = keyword(
+    "drop-unknown-mac", "drop requests to unknown MAC addresses (transparent mode only)", SCREEN_UNKNOWN_MAC
+)
+_MORE = {
+    ScreenOption.IP_SPOOFING: _MODES,
+    ScreenOption.UDP_FLOOD: (_HOST,),
+    ScreenOption.SYN_FLOOD: (_UNKNOWN_MAC,),
+}
+_COMPONENTS = keyword(
+    "component-block",
+    "components in HTTP",
+    choice(
+        SCREEN_COMPONENTS,
+        *(
+            sequence(flag(option.value.split()[1], help_, "option", option), SCREEN_OPTION)
+            for option, help_ in (
+                (ScreenOption.BLOCK_ACTIVEX, "ActiveX controls, and what they may hold"),
+                (ScreenOption.BLOCK_JAVA, "Java applets"),
+                (ScreenOption.BLOCK_ZIP, "ZIP files"),
+                (ScreenOption.BLOCK_EXE, "EXE files"),
+            )
+        ),
+    ),
+)
 
 _URL = keyword(
     "mal-url",
@@ -304,5 +365,6 @@ SCREEN_NODE = keyword(
         *(_option_node(option, *_MORE.get(option, ())) for option in _MEANINGS),
         _LIMITS,
         _URL,
+        _COMPONENTS,
     ),
 )

@@ -45,6 +45,12 @@ LABELS: Mapping[ScreenOption, str] = {
     ScreenOption.BLOCK_FRAG: "Block Fragment Traffic",
     ScreenOption.LIMIT_DESTINATION: "Destination IP Session Limit",
     ScreenOption.CODE_RED: "Code Red Protection",
+    ScreenOption.TCP_SWEEP: "TCP Sweep Protection",
+    ScreenOption.UDP_SWEEP: "UDP Sweep Protection",
+    ScreenOption.BLOCK_ACTIVEX: "Block ActiveX Component",
+    ScreenOption.BLOCK_JAVA: "Block Java Component",
+    ScreenOption.BLOCK_ZIP: "Block ZIP Component",
+    ScreenOption.BLOCK_EXE: "Block EXE Component",
 }
 
 _IN_BRACKETS = {
@@ -53,6 +59,8 @@ _IN_BRACKETS = {
     ScreenOption.PORT_SCAN: Threshold.PORT_SCAN,
     ScreenOption.IP_SWEEP: Threshold.IP_SWEEP,
     ScreenOption.SYN_FLOOD: Threshold.SYN_ATTACK,
+    ScreenOption.TCP_SWEEP: Threshold.TCP_SWEEP,
+    ScreenOption.UDP_SWEEP: Threshold.UDP_SWEEP,
     ScreenOption.LIMIT_SOURCE: Threshold.LIMIT_SOURCE,
     ScreenOption.SYN_ACK_ACK_PROXY: Threshold.SYN_ACK_ACK,
     ScreenOption.LIMIT_DESTINATION: Threshold.LIMIT_DESTINATION,
@@ -74,7 +82,8 @@ def _option_lines(options: ScreenOptions, option: ScreenOption) -> Iterator[str]
     yield f"{name:<{_COLUMN}}{on_off(option in options.active)}"
     if option is ScreenOption.SYN_FLOOD:
         yield from (f"  {f'{label}:':<{_COLUMN - 2}}{options.value(item)}" for label, item in _SYN_DETAILS)
-        yield f"  {'Drop unknown MAC (transparent mode only):':<{_COLUMN - 2}}off"
+        unknown = on_off(options.drop_unknown_mac)
+        yield f"  {'Drop unknown MAC (transparent mode only):':<{_COLUMN - 2}}{unknown}"
     elif option is ScreenOption.UDP_FLOOD:
         yield from (f"  dst-ip {format_ipv4(address)}: {value}" for address, value in options.udp_flood_hosts)
     elif option is ScreenOption.IP_SPOOFING:
