@@ -19,7 +19,7 @@ from nsemu.config.errors import NotFoundError
 from nsemu.config.kept import names_of_kind
 from nsemu.device.views.interfaces import interface_views
 from nsemu.device.views.resources import GateView, gate_views
-from nsemu.device.views.sessions import SessionFilter, session_views
+from nsemu.device.views.sessions import session_views
 from nsemu.wire.address import format_ipv4
 
 _EMULATED = ("ftp",)
@@ -55,7 +55,7 @@ def _gate(view: GateView) -> Iterator[str]:
 def _translated(context: Context, _arguments: Arguments) -> str:
     """Sessions whose packets leave with other addresses than they came with."""
     rows = []
-    for view in session_views(context.device, SessionFilter()):
+    for view in session_views(context.device):
         before, after = (view.client.left, view.client.right), (view.server.left, view.server.right)
         if before != after:
             ends = (endpoint(*end) for pair in (before, after) for end in pair)
