@@ -338,6 +338,12 @@ RESTORED = {
         "000102030405060708090a0b0c0d0e0f auth md5 password secret",
         "unset vpn m",
     ),
+    "vpn monitor": (
+        "set vpn vpn1 monitor source-interface ethernet1 destination-ip 10.9.9.9 optimized rekey",
+        "unset vpn vpn1 monitor",
+    ),
+    "vpnmonitor interval": ("set vpnmonitor frequency 7", "unset vpnmonitor interval"),
+    "vpnmonitor threshold": ("set vpnmonitor threshold 7", "unset vpnmonitor threshold"),
     "vpn-group": ("set vpn-group id 7", "unset vpn-group id 7"),
     "vpn-group vpn": (
         "set vpn-group id 7\nset vpn-group id 7 vpn vpn2 weight 3",

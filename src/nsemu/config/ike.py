@@ -162,8 +162,13 @@ class IkeGateway:
 
 @dataclass(frozen=True, slots=True)
 class IkeSettings:
-    """`set ike …` globals. `respond_bad_spi` counts the notifications sent about bad SPIs (0 to 10 a second)."""
+    """`set ike …` globals. `respond_bad_spi` counts the notifications sent about bad SPIs (0 to 10 a second).
+
+    `monitor_interval` (seconds) and `monitor_threshold` (requests) are those of VPN monitoring (`set vpnmonitor`).
+    """
 
     respond_bad_spi: int = 1
     initial_contact: bool = False
     soft_lifetime_buffer: int = 10
+    monitor_interval: int = 10
+    monitor_threshold: int = 10

@@ -200,7 +200,9 @@ def users_of_interface(tables: Tables, name: str) -> list[str]:
     users += [
         _quoted("vpn", vpn.name)
         for vpn in tables.vpns.values()
-        if vpn.bind_interface == name or (vpn.manual is not None and vpn.manual.outgoing_interface == name)
+        if vpn.bind_interface == name
+        or (vpn.manual is not None and vpn.manual.outgoing_interface == name)
+        or (vpn.monitor is not None and vpn.monitor.source_interface == name)
     ]
     users += [_plain("nhtb", format_ipv4(next_hop)) for interface, next_hop in tables.nhtb if interface == name]
     users += services_of_interface(tables, name)

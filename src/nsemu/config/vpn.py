@@ -45,6 +45,16 @@ class ManualKeys:
 
 
 @dataclass(frozen=True, slots=True)
+class VpnMonitor:
+    """`set vpn NAME monitor …`. Without source: the outgoing interface; destination 0: the remote gateway (B324)."""
+
+    source_interface: str | None = None
+    destination: int = 0
+    optimized: bool = False
+    rekey: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Vpn:
     """`set vpn NAME gateway GW …` or `set vpn NAME manual …`, with its binding and proxy ID.
 
@@ -66,6 +76,7 @@ class Vpn:
     df_bit: str = "clear"
     manual: ManualKeys | None = None
     transport: bool = False
+    monitor: VpnMonitor | None = None
 
 
 MOST_MEMBERS = 4

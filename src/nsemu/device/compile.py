@@ -17,6 +17,7 @@ from nsemu.device.tunnels import (
     tunnel_parameters,
     vpns_of_policy,
 )
+from nsemu.device.vpn_monitor import VpnMonitors
 from nsemu.flow.nhtb import bound_tunnel
 from nsemu.flow.screening import configure as configure_screening
 from nsemu.flow.state import FlowState
@@ -38,10 +39,11 @@ class Compiler:
     been, for captures.
     """
 
-    def __init__(self, state: FlowState, interfaces: InterfaceSet, names: DnsClient) -> None:
+    def __init__(self, state: FlowState, interfaces: InterfaceSet, names: DnsClient, monitors: VpnMonitors) -> None:
         self._state = state
         self._interfaces = interfaces
         self._names = names
+        self._monitors = monitors
         self._names_seen = names.version
         self.closed: frozenset[str] = frozenset()
         self._closed_seen = self.closed
@@ -67,6 +69,7 @@ class Compiler:
         compile_translation(state, config)
         self._tunnels(config)
         self._install_manual(now)
+        self._monitors.configure(config, self.plans)
         if old.policies is not config.policies or not state.generation or self._policy_inputs_changed(old):
             self._compile_policies(state.policies if state.generation else None)
         self.refresh_routes(now)
@@ -142,7 +145,8 @@ class Compiler:
     def _usable(self, identifier: int) -> bool:
         path = self._state.paths.get(identifier)
         outgoing = path.outgoing if path is not None else None
-        return outgoing is not None and outgoing.carrier and outgoing.name not in self._interfaces.held_down
+        reachable = outgoing is not None and outgoing.carrier and outgoing.name not in self._interfaces.held_down
+        return reachable and self._monitors.usable(identifier)
 
     def _tunnels(self, config: DeviceConfig) -> None:
         state = self._state

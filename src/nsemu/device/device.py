@@ -24,6 +24,7 @@ from nsemu.device.dns import DnsClient
 from nsemu.device.idle import IdleWatch
 from nsemu.device.ike_glue import IkeGlue
 from nsemu.device.interfaces import InterfaceSet
+from nsemu.device.ipsec_upcalls import IpsecUpcalls
 from nsemu.device.local_tcp import LocalTcp
 from nsemu.device.monitor import InterfaceMonitors
 from nsemu.device.names import names_in_use
@@ -33,6 +34,7 @@ from nsemu.device.schedules import PolicySchedules, end_sessions
 from nsemu.device.traffic_log import TrafficLog
 from nsemu.device.tunnels import TunnelPlan
 from nsemu.device.vlan import TAG, tagged, untag
+from nsemu.device.vpn_monitor import VpnMonitors
 from nsemu.flow import bridge
 from nsemu.flow.icmp_errors import report_silent_neighbor
 from nsemu.flow.local import SELF_POLICY
@@ -43,9 +45,8 @@ from nsemu.flow.pipeline import close_stranded, receive
 from nsemu.flow.session import TICK, Session
 from nsemu.flow.state import FlowState
 from nsemu.flow.steps import Dropped
-from nsemu.flow.tunnels import TunnelPath
 from nsemu.ike.engine import IkeEngine
-from nsemu.ike.parameters import Endpoint, Ends, EngineSettings
+from nsemu.ike.parameters import EngineSettings
 from nsemu.ipsec.database import SaDatabase
 from nsemu.ipsec.sa import SaParameters
 from nsemu.runtime.drop import DropReason
@@ -68,7 +69,7 @@ _ARP = b"\x08\x06"
 _IPV4 = b"\x08\x00"
 
 
-class Device:
+class Device(IpsecUpcalls):
     """One device. `saved_text` is the saved configuration file, None on a factory device; `modified` tells whether the
     running configuration has changed since. `on_restart` are the sessions that end when the power goes.
 
@@ -122,10 +123,11 @@ class Device:
         self._port_groups = PortGroups(scheduler, self.send_frame, self.receive)
         self.monitors = InterfaceMonitors(self.state, self.log, self._tracking_changed)
         self.schedules = PolicySchedules(scheduler, self.clock, self._schedules_changed)
-        self._compiler = Compiler(self.state, self.interfaces, self.dns)
+        self.vpn_monitors = VpnMonitors(self.state, self.log, self._vpn_state_changed, self.clear_tunnel)
+        self._compiler = Compiler(self.state, self.interfaces, self.dns, self.vpn_monitors)
         self.ike = self._make_ike()
         self._idle = IdleWatch(scheduler, self.database, lambda: self._compiler.plans, self.clear_tunnel)
-        self.ike.listeners.append(self._idle.heard)
+        self.ike.listeners += [self._idle.heard, self.vpn_monitors.heard]
         self._apply(config)
 
     def _make_ike(self) -> IkeGlue:
@@ -196,6 +198,7 @@ class Device:
         self._idle.stop()
         self.monitors.stop()
         self.schedules.stop()
+        self.vpn_monitors.stop()
         self.dns.stop()
         self.dhcp.stop()
         self.state.stop()
@@ -280,13 +283,6 @@ class Device:
         self.dhcp.release(interface)
         self._lease_changed()
 
-    def clear_tunnel(self, identifier: int) -> None:
-        """`clear sa ID`: the SAs go, the peer is told. Those of a manual key tunnel stay."""
-        if identifier in self._compiler.manual:
-            return
-        self.ike.engine.delete_tunnel_sas(identifier, self.scheduler.now)
-        self.ike.pump()
-
     # -- upcalls of the pipeline (flow.state.Upcalls) -----------------------------------------------------------
 
     def send_frame(self, interface: RunInterface, frame: bytes, trace: PacketTrace | None) -> None:
@@ -308,50 +304,6 @@ class Device:
             self.send_frame(interface.parent, tagged(frame, interface.tag), trace)
         else:
             self._port_groups.leave(interface, frame, trace)
-
-    def acquire(self, path: TunnelPath) -> None:
-        """Traffic wants an SA (B061)."""
-        if path.negotiable:
-            self.ike.engine.acquire(path.identifier, self.scheduler.now)
-            self.ike.pump()
-
-    def prepare(self, path: TunnelPath) -> None:
-        """Have a redundant tunnel ready (B349)."""
-        if path.negotiable and not self.ike.engine.is_recovering(path.identifier):
-            self.acquire(path)
-
-    def bad_spi(self, packet: Packet, spi: int, sequence: int) -> None:
-        """An ESP packet with an unknown SPI (Vol. 5, "Packet Flow", Paris 2; B158, B159)."""
-        tunnels = self.database.tunnels_of(packet.source)
-        if not tunnels:
-            return
-        self.log(26, Level.ALERT, ipsec_texts.bad_spi(packet, tunnels[0], spi, sequence))
-        engine, now = self.ike.engine, self.scheduler.now
-        protocol = ipsec_texts.protocol_of(packet)
-        told = engine.report_bad_spi(packet.destination, packet.source, protocol, spi, now)
-        idle = self.database.inactive_tunnel_of(packet.source)
-        if idle is not None and self.state.paths[idle.identifier].negotiable:
-            engine.acquire(idle.identifier, now)
-        elif not told and self.state.paths[tunnels[0].identifier].negotiable:
-            # The two ends disagree about living SAs, and without Phase 1 the peer heeds nobody: begin one.
-            engine.rekey(tunnels[0].identifier, now)
-        self.ike.pump()
-
-    def replayed(self, packet: Packet, path: TunnelPath, spi: int, sequence: int) -> None:
-        """A packet failed the anti-replay check."""
-        self.log(42, Level.CRITICAL, ipsec_texts.replayed(packet, path, spi, sequence))
-
-    def peer_moved(self, packet: Packet, path: TunnelPath) -> None:
-        """The peer behind NAT now has another address or port: IKE and its tunnels follow."""
-        ends = Ends(Endpoint(packet.source, packet.source_port), Endpoint(packet.destination, packet.destination_port))
-        self.ike.engine.peer_moved(path.identifier, ends, self.scheduler.now)
-        self.ike.pump()
-
-    def soft_lifetime(self, path: TunnelPath) -> None:
-        """An SA has nearly used up its kilobytes or sequence numbers."""
-        if path.negotiable:
-            self.ike.engine.rekey(path.identifier, self.scheduler.now)
-            self.ike.pump()
 
     def session_created(self, session: Session) -> None:
         """A session began: it will have to be aged."""
@@ -433,6 +385,10 @@ class Device:
         self._compiler.closed = self.schedules.closed
         self._compiler.follow_schedules()
         end_sessions(self.state, self.schedules.closed)
+
+    def _vpn_state_changed(self) -> None:
+        """A monitored VPN went down or came back: its tunnel interface and routes follow (B179)."""
+        self._compiler.refresh_routes(self.scheduler.now)
 
     def _names_changed(self) -> None:
         """A domain name in use has other addresses: gateways, tunnels and policies follow (B216)."""

@@ -97,6 +97,8 @@ def _set_manual(editor: Editor, arguments: Arguments) -> None:
         old = Vpn(name, "")
     if old.bind_interface is not None:
         check_policy_based(editor, name, keys.outgoing_interface)
+    if old.monitor is not None and old.monitor.rekey:  # B327
+        raise ConfigError(f"vpn {name} has monitor rekey and cannot have manual keys")
     changed = replace(old, gateway="", security_level=None, proposals=(), replay=False, idle_time=0, proxy_id=None)
     editor.vpns.put(name, replace(changed, manual=keys))
     check_groups(editor)

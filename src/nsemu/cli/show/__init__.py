@@ -76,6 +76,7 @@ _NODES: tuple[Node, ...] = (
     route.VROUTER_NODE,
     vpn.VPN_NODE,
     vpn.VPN_GROUP_NODE,
+    vpn.VPN_MONITOR_NODE,
     zone.ZONE_NODE,
     *gateway.NODES,
     *hardware.NODES,

@@ -11,6 +11,7 @@ from nsemu.cli.types import TUNNEL_ID
 from nsemu.config.algorithms import Encryption, Integrity, IpsecProtocol
 from nsemu.config.errors import NotFoundError
 from nsemu.device.views.ipsec import SaView, TunnelView, tunnel_view, tunnel_views
+from nsemu.sim.scheduler import MILLISECOND
 from nsemu.wire.address import Prefix, format_ipv4
 
 _TUNNEL_FLAG = 0x40000000
@@ -61,11 +62,26 @@ def _table(configured: int, views: tuple[TunnelView, ...]) -> Iterator[str]:
 def _row(view: TunnelView, direction: str, sa: SaView) -> str:
     seconds = "expir" if not view.active else "unlim" if sa.remaining is None else str(sa.remaining)
     kilobytes = "unlim" if sa.kilobytes_remaining is None else str(sa.kilobytes_remaining)
-    state = "A/-" if view.active else "I/I"
+    state = f"A/{_monitored(view)}" if view.active else "I/I"
     return (
         f"{view.id:08x}{direction}{format_ipv4(view.peer):>16}{view.port:>5} {view.label:<13} {sa.spi:08x}"
         f"{seconds:>6}{kilobytes:>6} {state:<3}{sa.policy_id:>6} 0"
     )
+
+
+def _monitored(view: TunnelView) -> str:
+    """VPN monitoring in one letter: not configured, up or down."""
+    if view.monitor is None:
+        return "-"
+    return "U" if view.monitor.up else "D"
+
+
+def _monitor_line(view: TunnelView) -> str:
+    monitor = view.monitor
+    if monitor is None:
+        return "monitor<0>, latency: -1, availability: 0"
+    latency = monitor.latency // MILLISECOND if monitor.latency is not None and view.active else -1
+    return f"monitor<1>, latency: {latency}, availability: {monitor.availability if view.active else 0}"
 
 
 def _statistics(context: Context, _arguments: Arguments) -> str:
@@ -111,7 +127,7 @@ def _detail(view: TunnelView) -> Iterator[str]:
     )
     yield _transform(view)
     yield f"{'manual key' if view.manual else 'autokey'}, IN {state}, OUT {state}"
-    yield "monitor<0>, latency: -1, availability: 0"
+    yield _monitor_line(view)
     yield f"DF bit: {view.df_bit}"
     yield f"app_sa_flags: 0x{_APPLICATION_FLAGS:x}"
     networks = f"local {_network(view.local_network)}, remote {_network(view.remote_network)}"

@@ -15,7 +15,8 @@ from nsemu.config.vpn import Vpn, VpnGroup
 from nsemu.device.device import Device
 from nsemu.device.tunnels import phase2_proposals, vpns_of_policy
 from nsemu.device.views.interfaces import short_name
-from nsemu.device.views.ipsec import tunnel_views
+from nsemu.device.views.ipsec import TunnelView, tunnel_views
+from nsemu.sim.scheduler import MILLISECOND
 from nsemu.wire.address import format_ipv4
 
 
@@ -77,7 +78,7 @@ def _rows(config: DeviceConfig, vpn: Vpn) -> Iterator[str]:
     first = cut(proposals[0] if proposals else "", 20)
     yield (
         f"{cut(vpn.name, 15)} {cut(vpn.gateway, 15)} tunl {yes_no(vpn.replay):<5} {first} "
-        f"{'off':<7} {users:>7} {cut(outgoing, 15).rstrip()}"
+        f"{'on' if vpn.monitor is not None else 'off':<7} {users:>7} {cut(outgoing, 15).rstrip()}"
     )
     yield f"  all proposals: {' '.join(proposals)}"
     yield f"  peer gateway = {vpn.gateway}"
@@ -127,4 +128,30 @@ VPN_GROUP_NODE = keyword(
         keyword("id", "ID of the group", argument("vpn_group", NumberType(1, 65535), "ID", Command(_one_group))),
     ),
 )
+
+
+def _monitoring(context: Context, _arguments: Arguments) -> str:
+    settings = context.device.config.ike
+    return lines(
+        f"Vpn monitor interval : {settings.monitor_interval}(seconds)",
+        f"Vpn monitor threshold: {settings.monitor_threshold}",
+        *(line for view in tunnel_views(context.device) for line in _monitored(view)),
+    )
+
+
+def _monitored(view: TunnelView) -> Iterator[str]:
+    monitor = view.monitor
+    if monitor is None:
+        return
+    state = {None: "unknown", True: "up", False: "down"}[monitor.up]
+    latency, average = (
+        f"{value // MILLISECOND} ms" if value is not None else "n/a" for value in (monitor.latency, monitor.average)
+    )
+    yield (
+        f"{view.id:08x} {cut(view.vpn, 15)} {format_ipv4(view.peer):<15} {state:<7} latency {latency}, "
+        f"average {average}, availability {monitor.availability}%"
+    )
+
+
+VPN_MONITOR_NODE = keyword("vpnmonitor", "show VPN monitoring", Command(_monitoring))
 VPN_NODE = keyword("vpn", "show VPN info", choice(Command(_all), argument("vpn", VPN, "VPN name", Command(_one))))

@@ -9,7 +9,7 @@ from nsemu.config.ike import Phase2Proposal
 from nsemu.device.device import Device
 from nsemu.ipsec.sa import InboundSa, OutboundSa
 from nsemu.ipsec.tunnel import DirectionStatistics, Tunnel
-from nsemu.sim.scheduler import SECOND
+from nsemu.sim.scheduler import SECOND, Duration
 from nsemu.wire.address import Prefix
 
 
@@ -43,9 +43,20 @@ class SaView:
 
 
 @dataclass(frozen=True, slots=True)
+class MonitorView:
+    """What VPN monitoring knows of a tunnel. `up` is None before the first verdict; times in nanoseconds."""
+
+    up: bool | None
+    latency: Duration | None
+    average: Duration | None
+    availability: int
+
+
+@dataclass(frozen=True, slots=True)
 class TunnelView:
     """One tunnel. `bound_interface` is None for a policy-based one. `pfs` is None without perfect forward secrecy.
 
+    `monitor` is None for a tunnel that is not monitored.
     `manual` tells a manual key tunnel from one that IKE keys.
     `ike_activity` is when its newest SA was made, in seconds after the device started, 0 before the first.
     """
@@ -75,6 +86,7 @@ class TunnelView:
     inbound: SaView
     outbound: SaView
     manual: bool = False
+    monitor: MonitorView | None = None
 
 
 def tunnel_views(device: Device) -> tuple[TunnelView, ...]:
@@ -121,7 +133,13 @@ def _tunnel(device: Device, index: int, tunnel: Tunnel) -> TunnelView:
         _inbound(device, tunnel, inbound, plan.replay),
         _outbound(device, tunnel, outbound, plan.replay),
         plan.manual is not None,
+        _monitor(device, tunnel),
     )
+
+
+def _monitor(device: Device, tunnel: Tunnel) -> MonitorView | None:
+    held = device.vpn_monitors.watched.get(tunnel.identifier)
+    return MonitorView(held.up, held.latency, held.average, held.availability) if held is not None else None
 
 
 def _pfs(proposals: tuple[Phase2Proposal, ...], encryption: Encryption, integrity: Integrity) -> DhGroup | None:
