@@ -83,17 +83,19 @@ def own_address(packet: Packet) -> int:
 def reply(state: FlowState, packet: Packet, protocol: int, payload: bytes, source: int) -> bool:
     """Send an answer to the sender of a packet, the way it came if that was a policy-based tunnel.
 
-    What came out of a tunnel is never answered in clear: unless a route leads into one, it goes back the way it came.
-    The remote gateway itself is such a sender when it monitors its VPN (B324).
+    What came out of a tunnel is never answered in clear: without a way back into one there is no answer, unless it was
+    the remote gateway itself that asked, as it does when it monitors its VPN (B324).
     """
     through = tunnel_of(state, packet)
     if packet.tunnel is not None and through is None:
         egress = egress_towards(state, packet.ingress.vrouter, packet.source)
         if egress is None or not egress.is_tunnel:
-            through = state.paths.get(packet.tunnel.identifier)
-            if through is None:
+            if packet.source != packet.tunnel.settings.peer:
                 packet.ingress.counters.drop(DropReason.NO_REVERSE_ROUTE)
+                if packet.trace is not None:
+                    packet.trace.add(Dropped("self", DropReason.NO_REVERSE_ROUTE, "answer"))
                 return False
+            through = state.paths.get(packet.tunnel.identifier)
     answer = Ipv4Packet(source, packet.source, protocol, payload, ttl=64, identification=state.next_identification())
     trace: PacketTrace | None = packet.trace
     if trace is not None:
