@@ -11,7 +11,6 @@ from datetime import datetime
 from nsemu.config.device import DeviceConfig, factory_configuration
 from nsemu.config.interface import InterfaceKind
 from nsemu.config.platform import DEFAULT_PLATFORM
-from nsemu.device import ipsec_texts
 from nsemu.device.admin_sessions import AdminSessions
 from nsemu.device.clock import DeviceClock
 from nsemu.device.compile import Compiler

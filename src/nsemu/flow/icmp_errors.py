@@ -6,6 +6,7 @@ from nsemu.flow.originate import answer_in_frame, egress_towards, originate
 from nsemu.flow.packet import ICMP, TCP, UDP, Packet
 from nsemu.flow.session import Wing, session_key
 from nsemu.flow.state import FlowState
+from nsemu.flow.steps import Dropped
 from nsemu.flow.tunnels import TunnelPath
 from nsemu.runtime.drop import DropReason
 from nsemu.runtime.interface import RunInterface

@@ -1,4 +1,4 @@
-"""`get vpnmonitor`, `get proxy-id`, `get pbr`, `get firewall`, `get ip tftp`, `get ipsec`, `get timer`.
+"""`get proxy-id`, `get pbr`, `get firewall`, `get ip tftp`, `get ipsec`, `get timer`.
 
 No capture shows these layouts (docs/fidelity.md).
 """
@@ -11,18 +11,10 @@ from nsemu.cli.settings import pbr
 from nsemu.cli.settings.ike_more import IPSEC_ITEMS
 from nsemu.cli.settings.layout import Each, block
 from nsemu.cli.settings.vrouter import ENTER_VROUTER, vrouter_scopes
-from nsemu.cli.show.kept import config_lines, kept_value, written
+from nsemu.cli.show.kept import config_lines, written
 from nsemu.cli.show.layout import cut, lines
 from nsemu.device.views.ipsec import tunnel_views
 from nsemu.device.views.resources import task_views
-
-
-def _monitor(context: Context, _arguments: Arguments) -> str:
-    config = context.device.config
-    return lines(
-        f"Vpn monitor interval : {kept_value(config, 'vpnmonitor interval', 'seconds', 10)}(seconds)",
-        f"Vpn monitor threshold: {kept_value(config, 'vpnmonitor threshold', 'count', 10)}",
-    )
 
 
 def _proxies(context: Context, _arguments: Arguments) -> str:
@@ -74,5 +66,4 @@ NODES: tuple[Node, ...] = (
     ),
     keyword("proxy-id", "show proxy IDs", Command(_proxies)),
     keyword("timer", "show timer info", Command(_timers)),
-    keyword("vpnmonitor", "show VPN monitor parameters", Command(_monitor)),
 )
