@@ -153,6 +153,11 @@ def all_graphs() -> Iterator[Graph]:
                 waiting.append(position.leaf.body)
 
 
+def is_kept_as_typed(setting: Setting) -> bool:
+    """Whether its lines are in the general table (`config.kept`), whether the device acts on them or not."""
+    return type(getattr(setting.set, "__self__", None)).__name__ == "_KeptSetting"
+
+
 def all_settings() -> dict[str, Setting]:
     """Every setting that can be typed somewhere, by name."""
     return {

@@ -237,7 +237,9 @@ topology:
 """
     nodes = read(text, Path("a.yaml")).nodes
     assert [
-        (spec.address.address & 255, (spec.gateway or 0) & 255) for spec in nodes.values() if isinstance(spec, HostSpec)
+        (spec.address.address & 255, (spec.gateway or 0) & 255)
+        for spec in nodes.values()
+        if isinstance(spec, HostSpec) and spec.address is not None
     ] == [
         (5, 1),
         (6, 1),

@@ -50,6 +50,8 @@ def resolve_destination(nodes: Mapping[str, LabNode], text: str) -> int:
     """An address, or the name of a host. Raises LabError."""
     node = nodes.get(text)
     if node is not None:
+        if not node.address:
+            raise LabError(f"{text} has no address yet: its DHCP client waits for one")
         return node.address
     try:
         return parse_ipv4(text)

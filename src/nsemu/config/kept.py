@@ -1,8 +1,8 @@
-"""Settings that are kept for the admin's sake: stored, shown, taken back, without effect on the device.
+"""Settings that are kept as they were typed: stored, shown, taken back; most are without effect on the device.
 
 One general table instead of a record for each of them: the grammar declares their words and values
-(`cli.settings.kept`), this file says where they are kept and what they depend on. Whatever gets a function moves to a
-record of its own.
+(`cli.settings.kept`), this file says where they are kept and what they depend on. What has a function moves to a record
+of its own, or a pure function reads its lines into one (`config.dhcp`, `config.syslog`, `config.ntp`).
 """
 
 from __future__ import annotations
@@ -92,6 +92,20 @@ def _title(key: KeptKey) -> str:
     if key.owner is None:
         return " ".join(words)
     return f'{key.owner[0]} "{key.owner[1]}" ({" ".join(words)})'
+
+
+def owners_of(kept: Kept, setting: str) -> list[Any]:
+    """The names of the objects that have a line of a setting."""
+    return [key.owner[1] for key, line in kept.items() if key.setting == setting and key.owner is not None and line.on]
+
+
+def owned_lines(kept: Kept, owner: Owner | None, head: str) -> list[tuple[str, dict[str, Any]]]:
+    """The lines of an object whose setting begins with `head`: the rest of the setting, and the arguments."""
+    return [
+        (key.setting[len(head) + 1 :], dict(line.arguments))
+        for key, line in kept.items()
+        if key.owner == owner and line.on and (key.setting == head or key.setting.startswith(f"{head} "))
+    ]
 
 
 def drop_orphans(editor: Editor) -> None:

@@ -27,6 +27,7 @@ from nsemu.device.ipsec_upcalls import IpsecUpcalls
 from nsemu.device.local_tcp import LocalTcp
 from nsemu.device.monitor import InterfaceMonitors
 from nsemu.device.names import names_in_use
+from nsemu.device.own_services import OwnServices
 from nsemu.device.port_group import PortGroups
 from nsemu.device.ramp import SessionRamp
 from nsemu.device.schedules import PolicySchedules, end_sessions
@@ -119,6 +120,8 @@ class Device(IpsecUpcalls):
         stream = self._entropy.stream(f"{self.name}/{self.resets}/dhcp")
         self._moved: set[int] = set()
         self.dhcp = DhcpClients(self.state, stream, self._lease_changed)
+        streams = (self._entropy.stream(f"{self.name}/{self.resets}/{one}") for one in OwnServices.STREAMS)
+        self.services = OwnServices(self.state, tuple(streams), self.dns.lookup)
         self._port_groups = PortGroups(scheduler, self.send_frame, self.receive)
         self.monitors = InterfaceMonitors(self.state, self.log, self._tracking_changed)
         self.schedules = PolicySchedules(scheduler, self.clock, self._schedules_changed)
@@ -200,6 +203,7 @@ class Device(IpsecUpcalls):
         self.vpn_monitors.stop()
         self.dns.stop()
         self.dhcp.stop()
+        self.services.stop()
         self.state.stop()
         if self._sweeper is not None:
             self._sweeper.cancel()
@@ -237,6 +241,8 @@ class Device(IpsecUpcalls):
                     trace = self._debugged(ingress, frame, trace)
                     return
                 receive(self.state, ingress, frame, trace)
+            elif frame[:6] == BROADCAST_MAC:
+                self.services.dhcp.heard(ingress, frame)
         elif ethertype == _ARP and (frame[:6] == BROADCAST_MAC or frame[:6] == ingress.mac):
             self.state.neighbors.receive(ingress, frame)
         elif ethertype == TAG:
@@ -258,6 +264,7 @@ class Device(IpsecUpcalls):
             for one in found:
                 self.state.neighbors.announce(one)
                 self.dhcp.carrier(one.name)
+                self.services.dhcp.servers.carrier(one.name)
             self.dns.refresh()
         for one in found:
             if not one.carrier:
@@ -353,6 +360,7 @@ class Device(IpsecUpcalls):
         before = {name: (one.address, one.secondary) for name, one in self.interfaces.items.items()}
         self._compiler.apply(leased(config, leases), now)
         end_sessions(self.state, self.schedules.closed)
+        self.services.configure(config, self.dhcp.clients.values())
         self._follow_monitors()
         self._compiler.configure_ike(self.ike.engine, now)
         self.ike.pump()

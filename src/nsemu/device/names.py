@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from nsemu.config.device import DeviceConfig
+from nsemu.config.dhcp import dhcp_relays
 from nsemu.wire.address import AddressError, parse_ipv4
 
 
 def names_in_use(config: DeviceConfig) -> Iterator[str]:
-    """Names of IKE gateways and of address book entries, each once."""
+    """Names of IKE gateways, of address book entries and of servers that the device speaks to, each once."""
     seen: set[str] = set()
-    for name in (*(gateway.address or "" for gateway in config.gateways.values()), *_entries(config)):
+    gateways = (gateway.address or "" for gateway in config.gateways.values())
+    for name in (*gateways, *_entries(config), *_servers(config)):
         if name and name not in seen and not is_address(name):
             seen.add(name)
             yield name
@@ -19,6 +21,19 @@ def names_in_use(config: DeviceConfig) -> Iterator[str]:
 
 def _entries(config: DeviceConfig) -> Iterator[str]:
     return (address.fqdn for address in config.addresses.values() if address.fqdn)
+
+
+def _servers(config: DeviceConfig) -> Iterator[str]:
+    for relay in dhcp_relays(config).values():
+        yield from relay.servers
+
+
+def addresses_of(text: str, lookup: Callable[[str], tuple[int, ...]]) -> tuple[int, ...]:
+    """The address that a text is, or those of the domain name that it is."""
+    try:
+        return (parse_ipv4(text),)
+    except AddressError:
+        return lookup(text)
 
 
 def is_address(text: str) -> bool:

@@ -47,7 +47,7 @@ class Neighbor:
 
 
 class NeighborTable:
-    """The ARP tables of all interfaces of a device."""
+    """The ARP tables of all interfaces of a device. `heard` is told of every sender of ARP, by interface."""
 
     def __init__(
         self,
@@ -61,6 +61,7 @@ class NeighborTable:
         self._owns = owns
         self._unreachable = unreachable
         self.entries: dict[tuple[str, int], Neighbor] = {}
+        self.heard: Callable[[RunInterface, int, bytes], None] | None = None
 
     def neighbor(self, interface: RunInterface, address: int) -> Neighbor:
         """The neighbor with that address on that interface, resolved or not."""
@@ -103,6 +104,8 @@ class NeighborTable:
             arp = ArpPacket.parse(memoryview(frame)[14:])
         except MalformedPacket:
             return
+        if self.heard is not None and arp.sender_ip:
+            self.heard(interface, arp.sender_ip, arp.sender_mac)
         mine = self._owns(interface, arp.target_ip)
         known = self.entries.get((interface.name, arp.sender_ip))
         if arp.sender_ip and (mine or known is not None) and not self._owns(interface, arp.sender_ip):

@@ -105,7 +105,7 @@ def _own_labels(topology: Topology) -> dict[tuple[str, str], InterfaceLabel]:
     labels: dict[tuple[str, str], InterfaceLabel] = {}
     for name, spec in topology.nodes.items():
         if isinstance(spec, HostSpec):
-            labels[name, "eth0"] = InterfaceLabel(address=str(spec.address))
+            labels[name, "eth0"] = InterfaceLabel(address=str(spec.address or "DHCP"))
         elif isinstance(spec, RouterSpec):
             labels |= {(name, one): InterfaceLabel(address=str(prefix)) for one, prefix in spec.interfaces.items()}
     return labels

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from nsemu.lab.arp_cache import ArpActions, ArpCache, Waiting
@@ -39,8 +39,15 @@ def default_mac(node: str, interface: str) -> bytes:
     return b"\x02" + hashlib.sha256(f"{node}:{interface}".encode()).digest()[:5]
 
 
+def _ignore() -> None:
+    return None
+
+
 class IpInterface:
-    """`prefixes[0]` holds the primary address, the others are secondary ones."""
+    """`prefixes[0]` holds the primary address, the others are secondary ones. `on_up` is called when the link is up.
+
+    `sender` is the link address that the last packet came from, for those who answer without ARP.
+    """
 
     def __init__(self, owner: PacketOwner, name: str, prefixes: Sequence[Prefix], mac: bytes, mtu: int) -> None:
         self.name = name
@@ -48,6 +55,8 @@ class IpInterface:
         self.mac = mac
         self.configured_mtu = mtu
         self.gratuitous_arp = False
+        self.sender = ZERO_MAC
+        self.on_up: Callable[[], None] = _ignore
         self.port = Port(owner.name, name)
         self.port.on_receive = self._receive
         self.port.on_carrier = self._carrier
@@ -57,8 +66,8 @@ class IpInterface:
 
     @property
     def address(self) -> int:
-        """The primary address."""
-        return self.prefixes[0].address
+        """The primary address, 0 while there is none."""
+        return self.prefixes[0].address if self.prefixes else 0
 
     @property
     def up(self) -> bool:
@@ -88,10 +97,10 @@ class IpInterface:
     def send(self, packet: bytes, next_hop: int, trace: PacketTrace | None, *, forwarded: bool = False) -> None:
         """Send a packet that fits the MTU to a neighbour, by ARP if it must."""
         if self.is_broadcast(next_hop):
-            self._transmit(BROADCAST_MAC, packet, trace)
+            self.transmit(BROADCAST_MAC, packet, trace)
         elif next_hop >> 28 == 0xE:
             # RFC 1112 §6.4: the low 23 bits of the group make the MAC address.
-            self._transmit(b"\x01\x00\x5e" + (next_hop & 0x7FFFFF).to_bytes(3, "big"), packet, trace)
+            self.transmit(b"\x01\x00\x5e" + (next_hop & 0x7FFFFF).to_bytes(3, "big"), packet, trace)
         else:
             if trace is not None and self.arp.lookup(next_hop) is None:
                 trace.add(Note(f"waits for ARP of {format_ipv4(next_hop)} on {self.name}"))
@@ -102,7 +111,8 @@ class IpInterface:
         for prefix in self.prefixes:
             self._request(prefix.address, prefix.address)
 
-    def _transmit(self, destination: bytes, packet: bytes, trace: PacketTrace | None) -> None:
+    def transmit(self, destination: bytes, packet: bytes, trace: PacketTrace | None) -> None:
+        """Send a packet to a link address."""
         self.port.transmit(EthernetFrame(destination, self.mac, ETHERTYPE_IPV4, packet).build(), trace)
 
     def _receive(self, data: bytes, trace: PacketTrace | None) -> None:
@@ -112,6 +122,7 @@ class IpInterface:
             if (frame.destination != self.mac and not group) or frame.vlan is not None:
                 self._owner.counters["frames for others"] += 1
             elif frame.ethertype == ETHERTYPE_IPV4:
+                self.sender = frame.source
                 self._owner.receive(frame.payload, self, group, trace)
             elif frame.ethertype == ETHERTYPE_ARP:
                 self._receive_arp(arp.ArpPacket.parse(frame.payload))
@@ -143,7 +154,7 @@ class IpInterface:
         self._request(sender, target)
 
     def _deliver(self, mac: bytes, waiting: Waiting) -> None:
-        self._transmit(mac, waiting.packet, waiting.trace)
+        self.transmit(mac, waiting.packet, waiting.trace)
 
     def _give_up(self, address: int, queue: list[Waiting]) -> None:
         self._owner.counters["unresolved"] += len(queue)
@@ -161,5 +172,7 @@ class IpInterface:
     def _carrier(self, up: bool) -> None:
         if not up:
             self.arp.flush()
-        elif self.gratuitous_arp:
+            return
+        if self.gratuitous_arp:
             self.announce()
+        self.on_up()

@@ -51,6 +51,12 @@ class RouteTable:
         routes[:] = kept
         return found
 
+    def remove_through(self, interface: IpInterface) -> None:
+        """Remove all routes by an interface."""
+        for networks in self._by_length.values():
+            for routes in networks.values():
+                routes[:] = [route for route in routes if route.interface is not interface]
+
     def lookup(self, destination: int) -> Route | None:
         """The active route with the longest matching prefix, or None."""
         for length, networks in self._by_length.items():

@@ -64,20 +64,35 @@ class IpStack:
     def add_interface(
         self,
         name: str,
-        prefix: Prefix,
+        prefix: Prefix | None,
         *,
         mac: bytes | None = None,
         mtu: int = DEFAULT_MTU,
         secondary: Sequence[Prefix] = (),
     ) -> IpInterface:
-        """Create an interface and its connected routes; a link attaches to its `port`. ValueError on a used name."""
+        """Create an interface and its connected routes; a link attaches to its `port`. ValueError on a used name.
+
+        Without `prefix` it has no address until `set_addresses`.
+        """
         if name in self.interfaces:
             raise ValueError(f"interface {name} exists")
-        interface = IpInterface(self, name, [prefix, *secondary], mac or default_mac(self.name, name), mtu)
+        prefixes = [*([prefix] if prefix is not None else []), *secondary]
+        interface = IpInterface(self, name, prefixes, mac or default_mac(self.name, name), mtu)
         self.interfaces[name] = interface
         for own in interface.prefixes:
             self.routes.add(Route(own.network, interface))
         return interface
+
+    def set_addresses(self, interface: IpInterface, prefixes: Sequence[Prefix], gateway: int) -> None:
+        """Give an interface other addresses, with their routes and a default route; `gateway` 0 for none."""
+        self.routes.remove_through(interface)
+        interface.prefixes = tuple(prefixes)
+        interface.arp.flush()
+        for own in interface.prefixes:
+            self.routes.add(Route(own.network, interface))
+        if gateway and interface.reaches(gateway):
+            self.routes.add(Route(Prefix(0, 0), interface, gateway))
+        interface.announce()
 
     def add_route(self, prefix: Prefix, gateway: int) -> None:
         """A static route. Raises ValueError when no interface reaches the gateway."""

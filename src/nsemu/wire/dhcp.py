@@ -44,6 +44,9 @@ class DhcpOption(IntEnum):
     DNS_SERVER = 6
     HOST_NAME = 12
     DOMAIN_NAME = 15
+    NIS_DOMAIN = 40
+    NIS_SERVER = 41
+    NETBIOS_SERVER = 44
     REQUESTED_ADDRESS = 50
     LEASE_TIME = 51
     MESSAGE_TYPE = 53
@@ -51,12 +54,19 @@ class DhcpOption(IntEnum):
     PARAMETER_LIST = 55
     RENEWAL_TIME = 58
     REBINDING_TIME = 59
+    VENDOR_CLASS = 60
     CLIENT_IDENTIFIER = 61
+    SMTP_SERVER = 69
+    POP3_SERVER = 70
+    NNTP_SERVER = 71
 
 
 @dataclass(frozen=True, slots=True)
 class DhcpMessage:
-    """One message. `options` maps codes to octets, the message type among them; addresses are ints."""
+    """One message. `options` maps codes to octets, the message type among them; addresses are ints.
+
+    `server_name` and `file` are the texts of BOOTP, empty when options overload their fields.
+    """
 
     operation: int
     transaction: int
@@ -68,6 +78,9 @@ class DhcpMessage:
     relay: int = 0
     seconds: int = 0
     broadcast: bool = False
+    hops: int = 0
+    server_name: bytes = b""
+    file: bytes = b""
 
     @property
     def type(self) -> int:
@@ -97,7 +110,7 @@ class DhcpMessage:
         if len(data) < _HEADER.size + len(_COOKIE):
             raise MalformedPacket(f"DHCP message of {len(data)} octets")
         fields = _HEADER.unpack_from(data)
-        operation, kind, length, _hops, transaction, seconds, flags = fields[:7]
+        operation, kind, length, hops, transaction, seconds, flags = fields[:7]
         if data[_HEADER.size : _HEADER.size + 4] != _COOKIE:
             raise MalformedPacket("no DHCP magic cookie")
         if operation not in {REQUEST, REPLY} or kind != 1 or length != 6:
@@ -113,7 +126,10 @@ class DhcpMessage:
         hardware = fields[11][:6]
         client, yours, server, relay = fields[7:11]
         broadcast = bool(flags & _BROADCAST)
-        return cls(operation, transaction, hardware, options, client, yours, server, relay, seconds, broadcast)
+        names = _names(fields[12], fields[13], overload)
+        return cls(
+            operation, transaction, hardware, options, client, yours, server, relay, seconds, broadcast, hops, *names
+        )
 
     def build(self) -> bytes:
         """Message → octets, at least as long as BOOTP wants. Raises ValueError for an option that does not fit."""
@@ -121,7 +137,7 @@ class DhcpMessage:
             self.operation,
             1,
             6,
-            0,
+            self.hops,
             self.transaction,
             self.seconds,
             _BROADCAST * self.broadcast,
@@ -130,8 +146,8 @@ class DhcpMessage:
             self.server,
             self.relay,
             self.hardware,
-            b"",
-            b"",
+            self.server_name,
+            self.file,
         )
         out = bytearray(header + _COOKIE)
         for code, value in self.options.items():
@@ -140,6 +156,11 @@ class DhcpMessage:
             out += bytes((code, len(value))) + value
         out.append(_END)
         return bytes(out.ljust(_SHORTEST, b"\0"))
+
+
+def _names(server_name: bytes, file: bytes, overload: bytes) -> tuple[bytes, bytes]:
+    used = overload[0] if overload else 0
+    return (b"" if used & 2 else server_name.rstrip(b"\0"), b"" if used & 1 else file.rstrip(b"\0"))
 
 
 def _read_options(data: bytes, options: dict[int, bytes]) -> None:

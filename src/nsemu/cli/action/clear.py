@@ -20,7 +20,7 @@ from nsemu.cli.grammar import (
 )
 from nsemu.cli.session_filter import SESSION_ID, session_filter, session_filters
 from nsemu.cli.show.mac_learn import CLEAR_MAC_LEARN
-from nsemu.cli.types import IP, POLICY_ID
+from nsemu.cli.types import INTERFACE, IP, POLICY_ID
 from nsemu.config.errors import NotFoundError
 from nsemu.device.device import Device
 from nsemu.device.sessions import clear_sessions
@@ -98,6 +98,14 @@ def _clear_dns(context: Context, _arguments: Arguments) -> str:
     return ""
 
 
+def _clear_dhcp(context: Context, arguments: Arguments) -> str:
+    server = context.device.services.dhcp.servers.servers.get(arguments["interface"])
+    if server is None:
+        raise NotFoundError(f"interface {arguments['interface']} is no DHCP server")
+    server.pool.clear(arguments.get("address"))
+    return ""
+
+
 def _clear_event(context: Context, _arguments: Arguments) -> str:
     context.device.event_log.clear()
     return ""
@@ -125,6 +133,17 @@ CLEAR = keyword(
         keyword("arp", "clear ARP entries", Command(_clear_arp, privileged=True)),
         COUNTER,
         keyword("dbuf", "clear debug buffer", Command(_clear_buffer, privileged=True)),
+        keyword(
+            "dhcp",
+            "clear DHCP info",
+            keyword(
+                "server",
+                "forget leases",
+                argument("interface", INTERFACE, "interface name"),
+                keyword("ip", "addresses", choice(flag("all", "all of them"), argument("address", IP, "IP address"))),
+                Command(_clear_dhcp, privileged=True),
+            ),
+        ),
         keyword("dns", "forget DNS answers", Command(_clear_dns, privileged=True)),
         keyword("event", "clear event log", Command(_clear_event, privileged=True)),
         keyword(

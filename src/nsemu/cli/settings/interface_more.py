@@ -97,122 +97,11 @@ _PROTOCOL_NODE = keyword(
     ),
 )
 
-DHCP = Shelf("interface dhcp", OF)
-_SERVER = (
-    DHCP.line("service", "give addresses", name="server service"),
-    DHCP.line("enable", "always", name="server enable"),
-    DHCP.line("disable", "never", name="server disable"),
-    DHCP.line("auto", "unless there is another server", name="server auto"),
-    DHCP.line(
-        "ip",
-        "addresses",
-        optional(keyword("to", "last address", ip("last", "last address"))),
-        optional(
-            keyword(
-                "mac", "for one host", argument("mac", TextType(17, "[0-9A-Fa-f:.-]+", "MAC address"), "MAC address")
-            )
-        ),
-        key=(ip("first", "first address"),),
-        name="server ip",
-    ),
-    keyword(
-        "option",
-        "what clients are told",
-        choice(
-            *(
-                DHCP.line(word, help_, ip("value"), name=f"server option {word}")
-                for word, help_ in {
-                    "gateway": "default gateway",
-                    "netmask": "mask",
-                    "dns1": "first DNS server",
-                    "dns2": "second DNS server",
-                    "dns3": "third DNS server",
-                    "wins1": "first WINS server",
-                    "wins2": "second WINS server",
-                    "nis1": "first NIS server",
-                    "nis2": "second NIS server",
-                    "smtp": "SMTP server",
-                    "pop3": "POP3 server",
-                    "news": "news server",
-                }.items()
-            ),
-            DHCP.line("domainname", "domain name", text("value", "domain name", 255), name="server option domainname"),
-            DHCP.line("nistag", "NIS domain", text("value", "NIS domain", 255), name="server option nistag"),
-            DHCP.line(
-                "lease",
-                "minutes for which an address is lent",
-                number("minutes", 0, 2**31 - 1, "minutes"),
-                name="server option lease",
-            ),
-            DHCP.line(
-                "custom",
-                "another option",
-                words("kind", {"ip": "address", "string": "text", "integer": "number"}),
-                text("value", "value", 255),
-                key=(number("code", 1, 254, "code"),),
-                name="server option custom",
-            ),
-        ),
-    ),
-    keyword(
-        "config",
-        "how the server works",
-        choice(
-            DHCP.line(
-                "next-server-ip", "address of the next server", ip("address"), name="server config next-server-ip"
-            ),
-            DHCP.line("updatable", "settings come from the upstream server", name="server config updatable"),
-        ),
-    ),
-)
-_CLIENT = interface_dhcp.DHCP_CLIENT
-_CLIENT_SETTINGS = (
-    interface_dhcp.SERVER_NODE,
-    DHCP.line("lease", "minutes to ask for", number("minutes", 0, 2**31 - 1, "minutes"), name="client settings lease"),
-    DHCP.line("vendor", "vendor ID", text("vendor", "vendor ID", 32), name="client settings vendor"),
-    DHCP.line("autoconfig", "begin at start", name="client settings autoconfig"),
-    DHCP.line("update-dhcpserver", "pass on what was learned", name="client settings update-dhcpserver"),
-    keyword(
-        "retry",
-        "attempts",
-        choice(
-            DHCP.line("number", "number", number("number", 0, 100, "attempts"), name="client settings retry number"),
-            DHCP.line("time", "minutes", number("minutes", 1, 600, "minutes"), name="client settings retry time"),
-        ),
-    ),
-)
-_DHCP_NODE = keyword(
-    "dhcp",
-    "DHCP",
-    choice(
-        keyword(
-            "client",
-            "get the address from a server",
-            choice(
-                _CLIENT,
-                keyword("enable", "get the address from a server", _CLIENT),
-                keyword("settings", "settings", choice(*_CLIENT_SETTINGS)),
-            ),
-        ),
-        keyword("server", "give addresses", choice(*_SERVER)),
-        keyword(
-            "relay",
-            "pass requests on",
-            choice(
-                DHCP.line(
-                    "server-name", "server", text("server", "address or domain name", 255), name="relay server-name"
-                ),
-                DHCP.line("service", "pass requests on", name="relay service"),
-                DHCP.line("vpn", "through a VPN", name="relay vpn"),
-            ),
-        ),
-    ),
-)
-
-
 IP_NODES: tuple[Node, ...] = (
     keyword(
-        "dhcp-client", "get the address from a server", keyword("enable", "get the address from a server", _CLIENT)
+        "dhcp-client",
+        "get the address from a server",
+        keyword("enable", "get the address from a server", interface_dhcp.DHCP_CLIENT),
     ),  # E039
 )
 MORE = Shelf("interface", OF)
@@ -360,8 +249,8 @@ _MORE = (
         ),
     ),
 )
-NODES: tuple[Node, ...] = (_PROTOCOL_NODE, _DHCP_NODE, *_MORE)
-ITEMS = (*MORE.items, *PROTOCOL.items, *DHCP.items)
+NODES: tuple[Node, ...] = (_PROTOCOL_NODE, interface_dhcp.NODE, *_MORE)
+ITEMS = (*MORE.items, *PROTOCOL.items, *interface_dhcp.DHCP.items)
 
 ZONE = Shelf("zone", ("zone", "zone"))
 ZONE_NODES: tuple[Node, ...] = (

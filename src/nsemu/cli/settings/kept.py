@@ -95,11 +95,13 @@ def lists_defaults(config: DeviceConfig) -> bool:
 class Shelf:
     """The kept settings of one noun, in the order of `get config`.
 
-    `of` is the object that they all belong to, `check` what must be so for each of them.
+    `of` is the object that they all belong to, `check` what must be so for each of them. With `acting` the device acts
+    on them: a function of `config` reads the lines into a record.
     """
 
-    def __init__(self, noun: str, of: Of | None = None, check: Check | None = None) -> None:
+    def __init__(self, noun: str, of: Of | None = None, check: Check | None = None, *, acting: bool = False) -> None:
         self.noun = noun
+        self.acting = acting
         self.of = of
         self.check = check
         self.settings: list[Setting] = []
@@ -134,12 +136,13 @@ class Shelf:
         default: Row | None = None,
         check: Check | None = None,
         quoted: Iterable[str] = (),
+        acting: bool | None = None,
     ) -> Setting:
         """A setting for words that are declared elsewhere. `uses` gives the kind of the object an argument names."""
-        kept = _KeptSetting(name.strip(), identity, of or self.of, dict(uses or {}), default, check or self.check)
-        setting = Setting(
-            kept.name, kept.set, kept.unset, kept.rows, frozenset(quoted), without_effect=not_emulated(kept.name)
-        )
+        name, check = name.strip(), check or self.check
+        note = "" if (self.acting if acting is None else acting) else not_emulated(name)
+        kept = _KeptSetting(name, identity, of or self.of, uses=uses or {}, default=default, check=check, note=note)
+        setting = Setting(name, kept.set, kept.unset, kept.rows, frozenset(quoted), without_effect=note)
         self.settings.append(setting)
         return setting
 
@@ -189,13 +192,15 @@ class _KeptSetting:
         name: str,
         identity: tuple[str, ...],
         of: Of | None,
+        *,
         uses: Mapping[str, str],
         default: Row | None,
         check: Check | None,
+        note: str,
     ) -> None:
         self.name, self.identity, self.of = name, identity, of
         self.uses, self.default, self.check = uses, default, check
-        self._note = not_emulated(name)
+        self._note = note or None
 
     def _key(self, arguments: Arguments) -> KeptKey:
         owner = None if self.of is None else (self.of[0], arguments[self.of[1]])

@@ -19,6 +19,7 @@ from nsemu.config.bridge import is_transparent
 from nsemu.config.errors import ConfigError
 from nsemu.config.interface import InterfaceKind, ManagementService, UnknownMac
 from nsemu.config.platform import Platform
+from nsemu.device.views.dhcp import dhcp_relay_view, dhcp_server_view
 from nsemu.device.views.interfaces import InterfaceView, interface_view, interface_views
 from nsemu.wire.address import format_ipv4, format_mac_dotted
 
@@ -76,7 +77,7 @@ def _one(context: Context, arguments: Arguments) -> str:
         *_tunnels(view),
         *_services(view, layout),
         *(_bandwidth(physical, layout) if view.group is None else ()),
-        *_dhcp(view, layout),
+        *_dhcp(context, view, layout),
         *_bridging(view),
     )
 
@@ -217,10 +218,13 @@ def _bandwidth(physical: int, layout: Layout) -> Iterator[str]:
         yield "             total configured gbw 0kbps, total allocated gbw 0kbps"
 
 
-def _dhcp(view: InterfaceView, layout: Layout) -> Iterator[str]:
+def _dhcp(context: Context, view: InterfaceView, layout: Layout) -> Iterator[str]:
     if not view.is_tunnel:
-        yield "  DHCP-Relay disabled at interface level" if layout.extended else "  DHCP-Relay disabled"
-        yield "  DHCP-server disabled"
+        relay = enabled(dhcp_relay_view(context.device, view.name) is not None)
+        yield f"  DHCP-Relay {relay} at interface level" if layout.extended else f"  DHCP-Relay {relay}"
+        server = dhcp_server_view(context.device, view.name)
+        status = f"enabled, status {'on' if server.on else 'off'}." if server is not None else "disabled"
+        yield f"  DHCP-server {status}"
 
 
 def _bridging(view: InterfaceView) -> Iterator[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from nsemu.lab.host.dhcp_client import HostDhcp
 from nsemu.lab.host.probe import Probe, ProbeKind
 from nsemu.lab.host.services import dns
 from nsemu.lab.host.services.context import ServiceContext
@@ -47,7 +48,7 @@ class Host:
         name: str,
         scheduler: Scheduler,
         entropy: Entropy,
-        address: Prefix,
+        address: Prefix | None,
         gateway: int | None = None,
         services: Sequence[str] = (),
         *,
@@ -58,7 +59,7 @@ class Host:
         routes: Mapping[Prefix, int] | None = None,
         vlan: int = 0,
     ) -> None:
-        """With `vlan` all frames have that IEEE 802.1Q tag.
+        """With `vlan` all frames have that IEEE 802.1Q tag. Without `address` the host gets one by DHCP.
 
         Raises ValueError for a gateway that is on no network of the host, and ServiceError for a bad service."""
         self.name = name
@@ -72,6 +73,7 @@ class Host:
             self.stack.add_route(prefix, hop)
         if gateway is not None:
             self.stack.add_route(Prefix(0, 0), gateway)
+        self.dhcp = HostDhcp(self.stack, self.interface, entropy.stream(f"{name}/dhcp")) if address is None else None
         self.stream = entropy.stream(f"{name}/tcp")
         self.tcp = TcpTable(self.stack, self.stream)
         self.stack.register(PROTOCOL_TCP, self.tcp.receive)
@@ -83,7 +85,7 @@ class Host:
 
     @property
     def address(self) -> int:
-        """The primary address."""
+        """The primary address, 0 while there is none."""
         return self.interface.address
 
     def port(self, interface: str) -> Port:
@@ -131,6 +133,8 @@ class Host:
         if spec.kind.name == "dns":
             return self._bind_dns(spec.port)
         if spec.kind.name == "dhcp":
+            if not self.interface.prefixes:
+                raise ValueError("a host without address cannot serve addresses")
             return DhcpServer(self.stack, self.interface.prefixes[0], lambda: self.store.pool, spec.port).socket
         if spec.kind.name == "tftp":
             return TftpServer(self.stack, self.store.files, spec.port).socket

@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Final
 
 from nsemu.lab.arguments import CommandRefused, address, number
 from nsemu.lab.host.services.dhcp import DhcpPool
-from nsemu.sim.scheduler import SECOND
-from nsemu.sim.wait import Progress
+from nsemu.sim.scheduler import SECOND, Duration
+from nsemu.sim.wait import Progress, Wait
 from nsemu.wire.address import format_ipv4
 
 if TYPE_CHECKING:
+    from nsemu.lab.host.dhcp_client import HostDhcp
     from nsemu.lab.host.host import Host
+
+_PATIENCE: Final[Duration] = 10 * SECOND
+"""How long `dhcp renew` waits for an answer."""
 
 
 def _say(text: str) -> Progress:
@@ -40,9 +44,12 @@ def _dns(host: Host, words: Sequence[str]) -> Progress:
 def _dhcp(host: Host, words: Sequence[str]) -> Progress:
     pool = host.store.pool
     if not words:
-        return _say(_leases(host, pool) if pool is not None else "no pool\n")
+        own = host.dhcp.describe() if host.dhcp is not None else ""
+        return _say(own + (_leases(host, pool) if pool is not None else "" if own else "no pool\n"))
+    if list(words) in (["renew"], ["release"]):
+        return _dhcp_client(host, words[0])
     if len(words) != 2 or words[0] not in {"pool", "lease", "gateway"}:
-        raise CommandRefused("dhcp [pool FIRST-LAST | lease SECONDS | gateway ADDRESS]")
+        raise CommandRefused("dhcp [renew | release | pool FIRST-LAST | lease SECONDS | gateway ADDRESS]")
     verb, value = words
     if verb == "pool":
         first, dash, last = value.partition("-")
@@ -61,6 +68,29 @@ def _dhcp(host: Host, words: Sequence[str]) -> Progress:
     else:
         pool.gateway = address(value)
     return _say("")
+
+
+def _dhcp_client(host: Host, verb: str) -> Progress:
+    """Ask for an address, or give it back, and show what comes of it within a few seconds."""
+    if host.dhcp is None:
+        raise CommandRefused(f"{host.name} has a fixed address (address: dhcp in the topology makes it a DHCP client)")
+    dhcp, client = host.dhcp, host.dhcp.client
+    if verb == "release":
+        dhcp.release()
+        return _say("")
+    client.renew()
+    return _renewal(host, dhcp)
+
+
+def _renewal(host: Host, dhcp: HostDhcp) -> Progress:
+    before = dhcp.client.lease.since if dhcp.client.lease is not None else -1
+    until = host.scheduler.now + _PATIENCE
+
+    def done() -> bool:
+        return dhcp.client.lease is not None and dhcp.client.lease.since > before
+
+    yield Wait(until, done)
+    yield dhcp.describe()
 
 
 def _leases(host: Host, pool: DhcpPool) -> str:
@@ -83,7 +113,7 @@ COMMANDS: Final[dict[str, tuple[Callable[[Host, Sequence[str]], Progress], str, 
     "dns": (_dns, "[set NAME ADDRESS... | remove NAME | ttl SECONDS]", "List or change what the DNS service answers"),
     "dhcp": (
         _dhcp,
-        "[pool FIRST-LAST | lease SECONDS | gateway ADDRESS]",
-        "List the leases of the DHCP service, or change what it hands out",
+        "[renew | release | pool FIRST-LAST | lease SECONDS | gateway ADDRESS]",
+        "Show the lease of a DHCP client, renew or release it; list what the DHCP service lends, or change it",
     ),
 }

@@ -120,7 +120,7 @@ def _warn_unused(nodes: Nodes, links: Links, used: Mapping[Endpoint, str], findi
 def _addresses(nodes: Nodes) -> Iterator[tuple[Endpoint, Prefix, str]]:
     for name, spec in nodes.items():
         if isinstance(spec, HostSpec):
-            if not spec.vlan:
+            if not spec.vlan and spec.address is not None:
                 yield Endpoint(name, "eth0"), spec.address, f"topology.nodes.{name}.address"
         elif isinstance(spec, RouterSpec):
             for interface, prefix in spec.interfaces.items():

@@ -105,14 +105,14 @@ class ServiceSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostSpec(NodeSpec):
-    """A workstation or server with one interface, eth0. `users` maps account names to passwords (FTP, POP3, Telnet).
+    """A workstation or server with one interface, eth0; without `address` it is a DHCP client.
 
-    `files` are what its servers (FTP, HTTP, TFTP) have to offer: the name there, and the file it is read from.
-    `vlan` is the IEEE 802.1Q tag of all its frames, 0 for none.
+    `users` maps account names to passwords (FTP, POP3, Telnet). `files` are what its servers (FTP, HTTP, TFTP) have to
+    offer: the name there, and the file it is read from. `vlan` is the IEEE 802.1Q tag of all its frames, 0 for none.
     """
 
     kind: ClassVar[str] = "host"
-    address: Prefix
+    address: Prefix | None
     gateway: int | None = None
     services: tuple[ServiceSpec, ...] = ()
     users: Mapping[str, str] = field(default_factory=dict)

@@ -31,6 +31,9 @@ from nsemu.wire.address import Prefix, format_ipv4
 Platforms = Mapping[str, Sequence[str]]
 """Platform name → the names of its physical interfaces."""
 
+DHCP: Final = "dhcp"
+"""The address of a host that gets one."""
+
 TOP_KEYS: Final = ("name", "seed", "topology", "validate")
 TOPOLOGY_KEYS: Final = ("defaults", "kinds", "nodes", "links")
 
@@ -112,6 +115,15 @@ def _endpoints(element: Element, findings: Findings) -> tuple[Endpoint, Endpoint
     return None if one is None or other is None else (one, other)
 
 
+def _host_address(element: Element, findings: Findings) -> Prefix | str | None:
+    """An address with its mask, or `dhcp`."""
+    return DHCP if element.value == DHCP else values.interface_address(element, findings)
+
+
+def _host_spec(**parts: Any) -> HostSpec:
+    return HostSpec(**{**parts, "address": None if parts["address"] == DHCP else parts["address"]})
+
+
 def _check_nothing(_spec: NodeSpec, _path: str, _findings: Findings) -> None:
     return None
 
@@ -130,9 +142,14 @@ def _check_next_hops(routes: Sequence[RouteSpec], subnets: Sequence[Prefix], pat
 
 
 def _check_host(spec: HostSpec, path: str, findings: Findings) -> None:
-    _check_next_hops(spec.routes, [spec.address], path, findings)
+    if spec.address is None:
+        for key in ("gateway", "routes"):
+            if getattr(spec, key):
+                findings.error(f"{path}.{key}", key, reason="a host with address: dhcp learns its routes")
+    else:
+        _check_next_hops(spec.routes, [spec.address], path, findings)
     _check_services(spec, path, findings)
-    if spec.gateway is None:
+    if spec.gateway is None or spec.address is None:
         return
     gateway, network = format_ipv4(spec.gateway), spec.address.network
     where = f"{path}.gateway"
@@ -151,7 +168,9 @@ def _check_services(spec: HostSpec, path: str, findings: Findings) -> None:
         if service.port in taken:
             findings.error(where, quoted(service.name), reason=f"port {service.port} is taken by {taken[service.port]}")
         taken[service.port] = service.name
-        if service.pool is not None:
+        if service.pool is not None and spec.address is None:
+            findings.error(where, quoted(service.name), reason="a host with address: dhcp cannot serve addresses")
+        elif service.pool is not None and spec.address is not None:
             services.check_pool(service.pool, spec.address, where, findings)
 
 
@@ -190,9 +209,9 @@ KINDS: Final[Mapping[str, KindSchema]] = {
     ),
     "host": KindSchema(
         RecordSchema(
-            HostSpec,
+            _host_spec,
             {
-                "address": Field("address", values.interface_address),
+                "address": Field("address", _host_address),
                 "gateway": Field("gateway", values.address),
                 "services": Field("services", values.list_of(services.service)),
                 "users": Field("users", values.map_of(values.text)),
