@@ -52,10 +52,15 @@ def test_a_configuration_goes_to_a_server(lab: Lab) -> None:
     lab["gate"].run("set hostname osaka")
     text = lab["gate"].run("save config to tftp 10.20.2.80 gate.cfg")
     stored = host(lab).store.files.read("/gate.cfg").decode()
-    assert "set hostname osaka\n" in stored
+    assert "set hostname osaka\r\n" in stored
     assert text.startswith(f"Read the current config.\nSave configurations ({len(stored)} bytes) to gate.cfg on TFTP")
     assert text.endswith("tftp success!\n\nTFTP Succeeded\n")
     assert lab["gate"].device.modified, "it was not saved here"
+    lab["gate"].run("set admin format unix")
+    lab["gate"].run("save config to tftp 10.20.2.80 unix.cfg")
+    plain = host(lab).store.files.read("/unix.cfg").decode()
+    assert "\r" not in plain
+    assert "set admin format unix\n" in plain
 
 
 def test_a_configuration_from_a_server_is_what_a_restart_begins_with(lab: Lab) -> None:

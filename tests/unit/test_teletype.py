@@ -8,7 +8,7 @@ import pytest
 
 from nsemu.cli.dialogue import Dialogue, Entry
 from nsemu.cli.line_editor import LONGEST_TYPED, Action, LineEditor
-from nsemu.cli.login import ATTEMPTS, Caller, Login
+from nsemu.cli.login import Caller, Login
 from nsemu.cli.teletype import TYPE_AHEAD, Greeting, Line, Teletype
 from nsemu.sim.scheduler import SECOND, Scheduler
 from nsemu.sim.wait import Wait
@@ -74,7 +74,7 @@ def test_return_alone_at_the_login_is_no_attempt() -> None:
 
 def test_attempts_run_out() -> None:
     seat = Seat()
-    for _ in range(ATTEMPTS):
+    for _ in range(3):
         assert not seat.wire.calls
         seat.enter(password="no")
     assert seat.wire.calls == ["hung up"]

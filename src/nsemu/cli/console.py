@@ -16,6 +16,7 @@ from nsemu.cli.grammar.nodes import Command, Leave, Setting
 from nsemu.cli.grammar.parse import Parsed
 from nsemu.cli.grammar.words import Word, split_words
 from nsemu.cli.interpreter import Interpreter, Shell
+from nsemu.cli.journal import log_changes
 from nsemu.cli.output import (
     FILTER_ROOT,
     REDIRECT_ROOT,
@@ -56,6 +57,11 @@ class Console:
         self.refused = False
         self.closed = False
         self._interpreter = Interpreter(shell)
+
+    @property
+    def who(self) -> str:
+        """Who types here, by what, as the event log says it."""
+        return f"by {self.device.config.system.admin_name} via console"
 
     @property
     def prompt(self) -> str:
@@ -142,10 +148,13 @@ class Console:
             yield f"{error}\n"
 
     def _set(self, parsed: Parsed) -> Dialogue:
-        editor = Editor(self.device.config)
+        before = self.device.config
+        editor = Editor(before)
         answer = self._interpreter.apply(parsed, editor)
         if editor.changed:
             self.device.commit(editor.finish())
+            if self.interactive:
+                log_changes(self.device, before, self.who)
         # screenos-cli §4.5: any set or unset counts, even one that changes nothing.
         if isinstance(parsed.leaf, Setting):
             self.device.modified = True

@@ -19,6 +19,10 @@ class ConsoleAccess(Protocol):
     closed: bool
     """Set to end the session after this command."""
 
+    @property
+    def who(self) -> str:
+        """Who types, by what, as the event log says it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Context:

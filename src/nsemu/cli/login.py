@@ -5,15 +5,17 @@ screenos-cli §4.2 (dialogue), §3.3 (event texts). Knows no wire: `cli.teletype
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hmac import compare_digest
 from typing import TYPE_CHECKING, Final
 
 from nsemu.cli.commands import device_shell
 from nsemu.cli.console import Console
-from nsemu.cli.dialogue import Entry
+from nsemu.cli.dialogue import Entry, Question
 from nsemu.config.device import DeviceConfig
 from nsemu.config.password import password_hash
+from nsemu.device.admin_sessions import AdminSession
 from nsemu.runtime.event_log import Level
 
 if TYPE_CHECKING:
@@ -22,8 +24,8 @@ if TYPE_CHECKING:
 
 BANNER: Final = "Remote Management Console\n"
 FAILED: Final = " ### Login failed\n"
-ATTEMPTS: Final = 3
-"""Bad passwords after which the line is closed."""
+AGREEMENT: Final = Question("Accept this agreement y/[n] ", "n")
+_INVALID: Final = "invalid login name or password"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +51,10 @@ def privilege_of(config: DeviceConfig, name: str, password: str) -> str | None:
 def authenticate(device: Device, caller: Caller, name: str, password: str) -> str | None:
     """Check a login and log what came of it; the privilege, or None."""
     privilege = privilege_of(device.config, name, password)
-    if privilege is None:
-        reason = f"ADM: Local admin authentication failed for login name '{name}': invalid login name or password"
-        device.log(518, Level.WARNING, reason)
+    reason = _refusal(device, caller, name) if privilege is not None else _INVALID
+    if reason:
+        failure = f"ADM: Local admin authentication failed for login name '{name}': {reason}"
+        device.log(518, Level.WARNING, failure)
         if caller.service == "SSH":
             failed = f"SSH: Password authentication failed for admin user '{name}' at host {caller.address}."
             device.log(528, Level.WARNING, failed)
@@ -60,25 +63,59 @@ def authenticate(device: Device, caller: Caller, name: str, password: str) -> st
     return privilege
 
 
+def _refusal(device: Device, caller: Caller, name: str) -> str:
+    """Why somebody with the right password is not let in; empty when he is."""
+    access = device.config.system.access
+    if device.admin_sessions.is_locked(caller.address, device.scheduler.now):
+        return "too many failed logins, try again later"
+    if access.root_console_only and name == device.config.system.admin_name:
+        return "the root administrator logs in at the console only"
+    if caller.service == "SSH" and not access.ssh_passwords:
+        return "passwords are not accepted"
+    return ""
+
+
 def log_many_failures(device: Device, caller: Caller, name: str) -> None:
-    """ATTEMPTS logins in a row failed."""
+    """As many logins in a row failed as `set admin access attempts` allows: the address may be locked for a while."""
     where = f"{caller.address}:{caller.port}"
     device.log(27, Level.CRITICAL, f"Multiple login failures occurred for user {name} from IP address {where}")
+    minutes = device.config.system.access.lock_minutes
+    if minutes:
+        device.admin_sessions.lock(caller.address, minutes, device.scheduler.now)
 
 
 class AdminConsole(Console):
     """The console of an administrator who came over the network: says in the log when it is entered and left."""
 
-    def __init__(self, device: Device, caller: Caller, name: str, privilege: str, *, interactive: bool = True) -> None:
+    def __init__(self, login: Login, name: str, privilege: str, *, interactive: bool = True) -> None:
+        device, caller = login.device, login.caller
         super().__init__(device, device_shell(), interactive=interactive, privilege=privilege)
         self.admin = name
         self._where = f"via {caller.service} from {caller.address}:{caller.port}"
         self._caller = caller
+        self._number = device.admin_sessions.enter(
+            AdminSession(
+                name,
+                privilege,
+                caller.service,
+                caller.address,
+                caller.port,
+                device.scheduler.now,
+                login.hang_up,
+            )
+        )
         self._there = True
         device.log(515, Level.WARNING, f"Admin user {name} has logged on {self._where}")
 
+    @property
+    def who(self) -> str:
+        """Who types here, by what, as the event log says it."""
+        caller = self._caller
+        return f"by {self.admin} via {caller.service.lower()} from host {caller.address}:{caller.port}"
+
     def left(self) -> None:
         """The session is over; once."""
+        self.device.admin_sessions.leave(self._number)
         if self._there:
             self._there = False
             self.device.log(515, Level.WARNING, f"Admin user {self.admin} has logged out {self._where}")
@@ -86,21 +123,25 @@ class AdminConsole(Console):
     def timed_out(self) -> None:
         """The session is over because nobody typed."""
         self._there = False
+        self.device.admin_sessions.leave(self._number)
         where = f"via {self._caller.service} from {self._caller.address}:{self._caller.port}"
         self.device.log(515, Level.WARNING, f"Management session {where} for admin {self.admin} has timed out")
 
 
 @dataclass(slots=True)
 class Login:
-    """One caller's way in; `console` is there once it succeeded."""
+    """One caller's way in; `console` is there once it succeeded. `hang_up` closes the line from the device's side."""
 
     device: Device
     caller: Caller
     console: AdminConsole | None = None
+    hang_up: Callable[[], None] = lambda: None
 
     def dialogue(self) -> Greeting:
-        """Telnet: the banner, then name and password until they are right, ATTEMPTS times at most."""
+        """Telnet: the banner, then name and password until they are right, a number of times at most."""
+        access = self.device.config.system.access
         yield BANNER
+        yield from _text(access.login_banner)
         failures = 0
         while True:
             name = yield Entry("login: ")
@@ -109,16 +150,26 @@ class Login:
             password = yield Entry("password: ", secret=True)
             privilege = authenticate(self.device, self.caller, name, password or "")
             if privilege is not None:
-                return self.enter(name, privilege)
+                return (yield from self._agreed(name, privilege))
             yield FAILED
             failures += 1
-            if failures == ATTEMPTS:
+            if failures >= access.attempts:
                 log_many_failures(self.device, self.caller, name)
                 return None
 
     def welcome(self, name: str, privilege: str) -> Greeting:
         """SSH: the banner comes after its own authentication."""
         yield BANNER
+        yield from _text(self.device.config.system.access.login_banner)
+        return (yield from self._agreed(name, privilege))
+
+    def _agreed(self, name: str, privilege: str) -> Greeting:
+        """The second banner has to be agreed to, if there is one."""
+        second = self.device.config.system.access.second_banner
+        if second:
+            yield from _text(second)
+            if (yield AGREEMENT) != "y":
+                return None
         return self.enter(name, privilege)
 
     def batch(self, name: str, privilege: str, lines: list[str]) -> Greeting:
@@ -132,7 +183,7 @@ class Login:
 
     def enter(self, name: str, privilege: str, *, interactive: bool = True) -> AdminConsole:
         """Open the console of an administrator who is known to be one."""
-        self.console = AdminConsole(self.device, self.caller, name, privilege, interactive=interactive)
+        self.console = AdminConsole(self, name, privilege, interactive=interactive)
         return self.console
 
     def timed_out(self) -> None:
@@ -144,3 +195,9 @@ class Login:
         """For the log; twice does nothing."""
         if self.console is not None:
             self.console.left()
+
+
+def _text(banner: str) -> Iterator[str]:
+    """A banner as it is shown: `\\n` in it begins a line."""
+    if banner:
+        yield banner.replace("\\n", "\n") + "\n"

@@ -52,6 +52,7 @@ class TelnetConsole(Conversation):
         super().__init__(channel)
         self._device = device
         self._login = Login(device, Caller("Telnet", format_ipv4(channel.remote.address), channel.remote.port))
+        self._login.hang_up = self._leave
         self._wire = TelnetWire(channel.send)
         line = Line(self._wire.write, channel.close, device.scheduler.after)
         self._teletype = Teletype(
@@ -75,6 +76,11 @@ class TelnetConsole(Conversation):
     def closed(self, failure: TcpFailure | None) -> None:
         """The connection is gone."""
         del failure
+        self._end()
+
+    def _leave(self) -> None:
+        """The device closes the session, and with it the connection."""
+        self._teletype.hang_up()
         self._end()
 
     def _end(self) -> None:

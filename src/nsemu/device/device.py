@@ -353,6 +353,7 @@ class Device(IpsecUpcalls):
     def _apply(self, config: DeviceConfig) -> None:
         now = self.scheduler.now
         self._config = config
+        self.tcp.follow(config.system.access)
         self.dhcp.configure(config)
         leases = self.dhcp.leases
         self.schedules.configure(config)
@@ -423,7 +424,7 @@ class Device(IpsecUpcalls):
         neighbor.interface.counters.drop(DropReason.NO_ARP)
         if trace is not None:
             trace.enter(self.name, self.scheduler.now, neighbor.interface.name)
-            trace.add(_no_arp(neighbor))
+            trace.add(Dropped("egress", DropReason.NO_ARP, format_ipv4(neighbor.address)))
             if self.debug.flow and self.debug.wants(packet):
                 self._write_flow(trace, len(trace.hops) - 1)
         report_silent_neighbor(self.state, neighbor.interface, packet, trace)
@@ -453,10 +454,6 @@ class Device(IpsecUpcalls):
         for hop in trace.hops[first:]:
             if hop.node == self.name:
                 self.debug.write(render_flow(hop, self.booted_at, dialect))
-
-
-def _no_arp(neighbor: Neighbor) -> Dropped:
-    return Dropped("egress", DropReason.NO_ARP, format_ipv4(neighbor.address))
 
 
 def _ignore(_text: str) -> None:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
+from nsemu.config.access import SSH_PORT, TELNET_PORT, AdminAccess
 from nsemu.flow.originate import egress_towards, originate
 from nsemu.flow.packet import Packet
 from nsemu.flow.state import FlowState
@@ -90,10 +91,14 @@ class LocalNetwork:
 
 
 class LocalTcp:
-    """`services` maps a port to what is said there; a table of connections lasts from power-on to power-off."""
+    """`services` maps a usual port to what is said there; a table of connections lasts from power-on to power-off.
+
+    `follow` tells where the configuration has put them.
+    """
 
     def __init__(self, services: Mapping[int, ConversationFactory]) -> None:
         self._services = services
+        self._places: dict[int, int] = {}
         self._network: LocalNetwork | None = None
         self._table: TcpTable | None = None
 
@@ -102,7 +107,7 @@ class LocalTcp:
         self._network = LocalNetwork(state)
         self._table = TcpTable(self._network, stream)
         for port, factory in self._services.items():
-            self._table.listen(port, factory)
+            self._table.listen(self._place(port), factory)
         state.tcp_handler = self.receive
 
     def stop(self) -> None:
@@ -113,12 +118,26 @@ class LocalTcp:
     def serve(self, port: int, factory: ConversationFactory) -> None:
         """Open a port that was added to the services after power-on."""
         if self._table is not None:
-            self._table.listen(port, factory)
+            self._table.listen(self._place(port), factory)
+
+    def follow(self, access: AdminAccess) -> None:
+        """Let services answer where `set admin … port` says; connections go on where they are."""
+        places = {TELNET_PORT: access.telnet_port, SSH_PORT: access.ssh_port}
+        if places == self._places or self._table is None:
+            return
+        for listener in self._table.listeners():
+            self._table.stop_listening(listener)
+        self._places = places
+        for port, factory in self._services.items():
+            self._table.listen(self._place(port), factory)
+
+    def _place(self, port: int) -> int:
+        return self._places.get(port, port)
 
     @property
     def ports(self) -> tuple[int, ...]:
         """The ports that are served, in order."""
-        return tuple(sorted(self._services))
+        return tuple(sorted(self._place(port) for port in self._services))
 
     def connections(self) -> list[tuple[str, _Ends, _Ends]]:
         """State, local end and remote end of each connection; an end is an address and a port."""
@@ -135,7 +154,7 @@ class LocalTcp:
 
     def receive(self, packet: Packet) -> bool:
         """A segment for an address of the device, on a port that the admin allows; whether it is one that is served."""
-        if self._table is None or self._network is None or packet.destination_port not in self._services:
+        if self._table is None or self._network is None or packet.destination_port not in self.ports:
             return False
         self._network.learn(packet)
         whole = Ipv4Packet.parse(packet.data)

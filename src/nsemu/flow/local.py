@@ -27,14 +27,18 @@ _MOST_MANAGERS = 256
 SELF_POLICY = 320_001
 """The policy ID that the logs show for traffic to the device that nothing wanted (screenos-cli §2.4, §3.1)."""
 
-TCP_SERVICES = {
-    22: ManagementService.SSH,
-    23: ManagementService.TELNET,
+_FIXED_SERVICES = {
     80: ManagementService.WEB,
     113: ManagementService.IDENT_RESET,
     443: ManagementService.SSL,
 }
-"""The management service behind a TCP port."""
+
+
+def service_at(config: DeviceConfig, port: int) -> ManagementService | None:
+    """The management service behind a TCP port; two of them can be elsewhere (`set admin telnet port`)."""
+    access = config.system.access
+    moved = {access.telnet_port: ManagementService.TELNET, access.ssh_port: ManagementService.SSH}
+    return moved.get(port) or _FIXED_SERVICES.get(port)
 
 
 def deliver(state: FlowState, packet: Packet, owner: RunInterface) -> None:
@@ -92,7 +96,7 @@ def _icmp(state: FlowState, packet: Packet, owner: RunInterface) -> bool:
 
 def _tcp(state: FlowState, packet: Packet, owner: RunInterface) -> bool:
     """Management services where the admin allows them; ident is answered with a reset where asked for."""
-    service = TCP_SERVICES.get(packet.destination_port)
+    service = service_at(state.config, packet.destination_port)
     if service is None or not permitted(state, packet, owner, service):
         return False
     if service is ManagementService.IDENT_RESET:

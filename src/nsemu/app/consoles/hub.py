@@ -87,7 +87,7 @@ class Session:
         self, hub: Hub, device: Device, caller: Caller, write: Callable[[str], None], close: Callable[[], None]
     ) -> None:
         self.hub = hub
-        self.login = Login(device, caller)
+        self.login = Login(device, caller, hang_up=self.leave)
         self._write = write
         self._close = close
         self._device = device

@@ -8,7 +8,7 @@ from typing import Final
 import asyncssh
 
 from nsemu.app.consoles.hub import Hub, Session
-from nsemu.cli.login import ATTEMPTS, Caller, authenticate, log_many_failures
+from nsemu.cli.login import Caller, authenticate, log_many_failures
 from nsemu.device.device import Device
 
 SERVER_NAME: Final = "NetScreen"
@@ -61,7 +61,8 @@ class SshServer(asyncssh.SSHServer):
 
     def _failed(self, name: str) -> None:
         self._failures += 1
-        if self._failures >= ATTEMPTS and self._connection is not None:
+        most = self._device.config.system.access.attempts
+        if self._failures >= most and self._connection is not None:
             log_many_failures(self._device, self._caller, name)
             self._connection.disconnect(asyncssh.DISC_NO_MORE_AUTH_METHODS_AVAILABLE, "Too many login failures")
 

@@ -19,6 +19,7 @@ from nsemu.cli.grammar import (
     sequence,
 )
 from nsemu.cli.session_filter import SESSION_ID, session_filter, session_filters
+from nsemu.cli.settings.admin import ADMIN_NAME_TYPE
 from nsemu.cli.show.mac_learn import CLEAR_MAC_LEARN
 from nsemu.cli.types import INTERFACE, IP, POLICY_ID
 from nsemu.config.errors import NotFoundError
@@ -126,10 +127,34 @@ def _clear_buffer(context: Context, _arguments: Arguments) -> str:
     return ""
 
 
+def _clear_admin(context: Context, arguments: Arguments) -> str:
+    """End sessions; the one that says so goes on."""
+    name, own = arguments.get("name"), context.console.who
+    sessions = context.device.admin_sessions
+    if name is not None and all(session.name != name for session in sessions.values()):
+        raise NotFoundError(f"administrator {name} is not logged in")
+    sessions.end(
+        lambda session: name in {None, session.name} and not own.endswith(f" {session.address}:{session.port}")
+    )
+    return ""
+
+
 CLEAR = keyword(
     "clear",
     "clear dynamic system info",
     choice(
+        keyword(
+            "admin",
+            "end sessions of administrators",
+            choice(
+                keyword("all", "of all but this one", Command(_clear_admin, privileged=True)),
+                keyword(
+                    "name",
+                    "of one",
+                    argument("name", ADMIN_NAME_TYPE, "administrator name", Command(_clear_admin, privileged=True)),
+                ),
+            ),
+        ),
         keyword("arp", "clear ARP entries", Command(_clear_arp, privileged=True)),
         COUNTER,
         keyword("dbuf", "clear debug buffer", Command(_clear_buffer, privileged=True)),

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from nsemu.cli.context import Context
 from nsemu.cli.dialogue import Dialogue
 from nsemu.cli.grammar import Arguments, Command, Node, TextType, argument, choice, keyword
+from nsemu.cli.journal import log_saved
 from nsemu.cli.settings.configuration import configuration_text, load_configuration
 from nsemu.cli.transfer import fetch, store
 from nsemu.cli.types import IP
@@ -25,6 +26,8 @@ def save(context: Context) -> Dialogue:
     """Save and say so. Raises ConfigError when the file cannot be written; the old one is whole then."""
     yield "Save System Configuration  ...\n"
     keep(context.device.save, configuration_text(context.device.config))
+    if context.console.interactive:
+        log_saved(context.device, context.console.who)
     yield "Done\n"
 
 
@@ -75,6 +78,8 @@ def _from_tftp(context: Context, arguments: Arguments) -> Dialogue:
 def _to_tftp(context: Context, arguments: Arguments) -> Dialogue:
     server, file, device = arguments["server"], arguments["file"], context.device
     text = configuration_text(device.config)
+    if device.config.system.access.dos_files:
+        text = text.replace("\n", "\r\n")
     yield f"Read the current config.\nSave configurations ({len(text)} bytes) to {file} on TFTP server "
     yield f"{format_ipv4(server)}.\n"
     yield from store(device, server, file, text)

@@ -4,6 +4,7 @@ from nsemu.cli.grammar.nodes import Choice, Node, choice, keyword
 from nsemu.cli.settings import (
     address,
     admin,
+    admin_access,
     admin_more,
     authentication,
     clock,
@@ -105,6 +106,7 @@ LAYOUT: tuple[Item, ...] = (
     admin.ADMIN_USER,
     manager.MANAGER_IP,
     *admin_more.ADMIN.items,
+    *admin_access.ITEMS,
     zone.ZONE_OBJECT,
     zone.ZONE_VROUTER,
     Each(zone.zone_scopes, (zone.ZONE_BLOCK, zone.ZONE_TCP_RST)),

@@ -17,9 +17,11 @@ from nsemu.cli.grammar import (
     flag,
     keyword,
     optional,
+    sequence,
     when_set,
 )
 from nsemu.cli.settings import admin_more, manager
+from nsemu.cli.settings.admin_access import RESTRICT_NODE, check_password
 from nsemu.cli.settings.checks import check_capacity, require
 from nsemu.config.device import DeviceConfig
 from nsemu.config.editor import Editor
@@ -45,6 +47,13 @@ def _hashed(user: str, password: str) -> str:
     return password if is_password_hash(password) else password_hash(user, password)
 
 
+def _checked(editor: Editor, user: str, password: str) -> str:
+    """The hash of a new password. Raises ConfigError when the password is too short."""
+    if not is_password_hash(password):
+        check_password(editor, password)
+    return _hashed(user, password)
+
+
 def _set_name(editor: Editor, arguments: Arguments) -> str | None:
     name = arguments["name"]
     if name in editor.admins:
@@ -65,11 +74,12 @@ def _name_rows(config: DeviceConfig, _scope: Arguments) -> Iterator[Row]:
 
 def _set_password(editor: Editor, arguments: Arguments) -> None:
     system = editor.system
-    editor.system = replace(system, admin_password=_hashed(system.admin_name, arguments["password"]))
+    editor.system = replace(system, admin_password=_checked(editor, system.admin_name, arguments["password"]))
 
 
 def _unset_password(editor: Editor, _arguments: Arguments) -> None:
-    _set_password(editor, {"password": DEFAULT_ADMIN})
+    system = editor.system
+    editor.system = replace(system, admin_password=_hashed(system.admin_name, DEFAULT_ADMIN))
 
 
 def _password_rows(config: DeviceConfig, _scope: Arguments) -> Iterator[Row]:
@@ -84,7 +94,7 @@ def _set_user(editor: Editor, arguments: Arguments) -> None:
     if old is None:
         check_capacity(editor.admins, MOST_ADMINS, "administrators")
     privilege = arguments.get("privilege", old.privilege if old else "read-only")
-    editor.admins.put(name, AdminUser(name, _hashed(name, arguments["password"]), privilege))
+    editor.admins.put(name, AdminUser(name, _checked(editor, name, arguments["password"]), privilege))
 
 
 def _unset_user(editor: Editor, arguments: Arguments) -> None:
@@ -112,8 +122,10 @@ NODES = (
             keyword(
                 "password",
                 "password of the root administrator",
-                when_set(argument("password", _PASSWORD, "password")),
-                ADMIN_PASSWORD,
+                choice(
+                    RESTRICT_NODE,
+                    sequence(when_set(argument("password", _PASSWORD, "password")), ADMIN_PASSWORD),
+                ),
             ),
             keyword(
                 "user",

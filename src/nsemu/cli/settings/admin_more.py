@@ -7,13 +7,20 @@ from nsemu.cli.grammar import (
     Row,
     argument,
     choice,
-    flag,
     keyword,
-    optional,
-    sequence,
     when_set,
 )
 from nsemu.cli.grammar.types import HostType
+from nsemu.cli.settings.admin_access import (
+    ACCESS_NODE,
+    BANNER_NODE,
+    FORMAT_NODE,
+    ROOT_NODE,
+    SSH_PASSWORD_WORDS,
+    SSH_PASSWORDS,
+    SSH_PORT_NODE,
+    TELNET_NODE,
+)
 from nsemu.cli.settings.kept import Shelf, number, text, words
 from nsemu.cli.settings.policy_more import AUTH_SERVER
 
@@ -48,31 +55,7 @@ ADMIN_NODES: tuple[Node, ...] = (
                 default=Row({"server": "Local"}),
                 quoted=("server",),
             ),
-            keyword(
-                "banner",
-                "texts",
-                choice(
-                    *(
-                        keyword(
-                            place,
-                            where,
-                            ADMIN.line(
-                                "login",
-                                "before the login",
-                                text("text", "text", 127),
-                                name=f"auth banner {place} login",
-                            ),
-                        )
-                        for place, where in (("console", "at the console"), ("telnet", "at Telnet and SSH"))
-                    ),
-                    keyword(
-                        "secondary",
-                        "second text",
-                        when_set(text("text", "text", 4000)),
-                        ADMIN.setting("admin auth banner secondary"),
-                    ),
-                ),
-            ),
+            BANNER_NODE,
             ADMIN.line(
                 "remote",
                 "remote administrators",
@@ -81,9 +64,7 @@ ADMIN_NODES: tuple[Node, ...] = (
             ),
         ),
     ),
-    ADMIN.line(
-        "format", "line ends of files", words("format", {"dos": "CR LF", "unix": "LF"}), default=Row({"format": "dos"})
-    ),
+    FORMAT_NODE,
     ADMIN.line(
         "privilege",
         "privilege of remote administrators",
@@ -94,44 +75,28 @@ ADMIN_NODES: tuple[Node, ...] = (
         "ssh",
         "Secure Shell",
         choice(
-            ADMIN.line("port", "port", _PORT, name="ssh port"),
+            SSH_PORT_NODE,
             keyword(
                 "password",
                 "passwords",
+                SSH_PASSWORD_WORDS,
                 choice(
-                    sequence(
-                        choice(
-                            flag("enable", "allow them", "state", "enable"),
-                            flag("disable", "keys only", "state", "disable"),
-                        ),
-                        optional(keyword("username", "of", text("user", "user name"))),
-                        ADMIN.setting("admin ssh password"),
+                    SSH_PASSWORDS,
+                    keyword(
+                        "username",
+                        "of one administrator",
+                        text("user", "user name"),
+                        ADMIN.setting("admin ssh password username", ("user",)),
                     ),
                 ),
             ),
         ),
     ),
-    keyword("telnet", "Telnet", ADMIN.line("port", "port", _PORT, name="telnet port")),
+    TELNET_NODE,
     keyword("http", "Web", ADMIN.line("redirect", "redirect to SSL", name="http redirect")),
     keyword("hw-reset", "reset button", ADMIN.setting("admin hw-reset", default=Row({}))),
-    keyword(
-        "access",
-        "logins",
-        choice(
-            ADMIN.line("attempts", "attempts", number("count", 1, 255, "attempts"), name="access attempts"),
-            ADMIN.line(
-                "lock-on-failure",
-                "minutes locked",
-                number("minutes", 1, 1440, "minutes"),
-                name="access lock-on-failure",
-            ),
-        ),
-    ),
-    keyword(
-        "root",
-        "root administrator",
-        keyword("access", "where", ADMIN.line("console", "console only", name="root access console")),
-    ),
+    ACCESS_NODE,
+    ROOT_NODE,
     ADMIN.line("device-id", "device ID", text("id", "ID")),
     keyword(
         "mail",
