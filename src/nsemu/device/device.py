@@ -28,6 +28,7 @@ from nsemu.device.local_tcp import LocalTcp
 from nsemu.device.monitor import InterfaceMonitors
 from nsemu.device.names import names_in_use
 from nsemu.device.own_services import OwnServices
+from nsemu.device.policy_records import PolicyRecords
 from nsemu.device.port_group import PortGroups
 from nsemu.device.ramp import SessionRamp
 from nsemu.device.schedules import PolicySchedules, end_sessions
@@ -124,6 +125,7 @@ class Device(IpsecUpcalls):
         self.services = OwnServices(self.state, tuple(streams), self.dns.lookup)
         self._port_groups = PortGroups(scheduler, self.send_frame, self.receive)
         self.monitors = InterfaceMonitors(self.state, self.log, self._tracking_changed)
+        self.records = PolicyRecords(scheduler, self.traffic_log, self.log)
         self.schedules = PolicySchedules(scheduler, self.clock, self._schedules_changed)
         self.vpn_monitors = VpnMonitors(self.state, self.log, self._vpn_state_changed, self.clear_tunnel)
         self._compiler = Compiler(self.state, self.interfaces, self.dns, self.vpn_monitors)
@@ -201,6 +203,7 @@ class Device(IpsecUpcalls):
         self.monitors.stop()
         self.schedules.stop()
         self.vpn_monitors.stop()
+        self.records.stop()
         self.dns.stop()
         self.dhcp.stop()
         self.services.stop()
@@ -314,20 +317,13 @@ class Device(IpsecUpcalls):
     def session_created(self, session: Session) -> None:
         """A session began: it will have to be aged."""
         self.ramp.count(self.scheduler.now)
-        if session.policy is not None and session.policy.policy.log_init:
-            self.traffic_log.created(session, self.scheduler.now)
+        self.records.began(session)
         if self._sweeper is None:
             self._sweeper = self.scheduler.after(TICK, self._sweep)
 
     def session_closed(self, session: Session) -> None:
         """A session ended."""
-        policy = session.policy
-        if policy is None:
-            return
-        policy.counters.packets += session.forward.packets + session.reverse.packets
-        policy.counters.octets += session.forward.octets + session.reverse.octets
-        if policy.policy.log:
-            self.traffic_log.closed(session, self.scheduler.now)
+        self.records.ended(session)
 
     def denied(self, packet: Packet, policy_id: int | None, _reason: DropReason) -> None:
         """A first packet was refused by policy, or was for the device and nothing there wanted it."""
@@ -336,13 +332,8 @@ class Device(IpsecUpcalls):
             self.self_log.denied(policy_id, self.scheduler.now, flow, packet.protocol, "")
             return
         run = self.state.policies.run(policy_id) if policy_id is not None else None
-        if run is None:
-            return
-        run.counters.hits += 1
-        run.counters.packets += 1
-        run.counters.octets += len(packet.data)
-        if run.policy.log:
-            self.traffic_log.denied(run.id, self.scheduler.now, flow, packet.protocol, "")
+        if run is not None:
+            self.records.refused(run, packet, flow)
 
     def log(self, type_: int, level: Level, text: str) -> None:
         """Make an event log entry."""

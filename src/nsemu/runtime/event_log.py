@@ -25,6 +25,10 @@ class Level(Enum):
     DEBUG = "debug"
 
 
+ALARM_LEVELS = frozenset({Level.EMERGENCY, Level.ALERT, Level.CRITICAL})
+"""The levels of events that are alarms (`get alarm event`)."""
+
+
 @dataclass(frozen=True, slots=True)
 class EventEntry:
     """One event. `type` is the five-digit message type."""
@@ -56,6 +60,11 @@ class EventLog:
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    def clear_alarms(self) -> None:
+        """Forget those that are alarms (`clear alarm event`)."""
+        kept = [entry for entry in self._entries if entry.level not in ALARM_LEVELS]
+        self._entries = deque(kept, maxlen=CAPACITY)
 
     def clear(self) -> None:
         """Forget all (`clear event`)."""

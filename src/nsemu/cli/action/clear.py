@@ -122,6 +122,16 @@ def _clear_self(context: Context, _arguments: Arguments) -> str:
     return ""
 
 
+def _clear_alarms(context: Context, arguments: Arguments) -> str:
+    context.device.records.clear_alarms(arguments.get("policy"))
+    return ""
+
+
+def _clear_alarm_events(context: Context, _arguments: Arguments) -> str:
+    context.device.event_log.clear_alarms()
+    return ""
+
+
 def _clear_buffer(context: Context, _arguments: Arguments) -> str:
     context.device.debug.clear()
     return ""
@@ -152,6 +162,19 @@ CLEAR = keyword(
                     "name",
                     "of one",
                     argument("name", ADMIN_NAME_TYPE, "administrator name", Command(_clear_admin, privileged=True)),
+                ),
+            ),
+        ),
+        keyword(
+            "alarm",
+            "clear alarms",
+            choice(
+                keyword("event", "events that are alarms", Command(_clear_alarm_events, privileged=True)),
+                keyword(
+                    "traffic",
+                    "alarms of traffic",
+                    optional(keyword("policy", "of one policy", argument("policy", POLICY_ID, "policy id"))),
+                    Command(_clear_alarms, privileged=True),
                 ),
             ),
         ),

@@ -5,6 +5,7 @@ from nsemu.cli.grammar.nodes import Node
 from nsemu.cli.show import (
     address,
     administrators,
+    alarm,
     arp,
     config,
     counter,
@@ -40,6 +41,7 @@ from nsemu.cli.show import (
 
 _NODES: tuple[Node, ...] = (
     address.ADDRESS,
+    alarm.ALARM,
     administrators.ADMIN,
     arp.ARP,
     system.CLOCK,

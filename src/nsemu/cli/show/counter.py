@@ -10,10 +10,14 @@ from nsemu.cli.settings.checks import require
 from nsemu.cli.show.layout import lines
 from nsemu.cli.show.screen import counter_lines
 from nsemu.cli.types import INTERFACE, POLICY_ID, ZONE
-from nsemu.config.errors import NotFoundError
+from nsemu.config.errors import ConfigError, NotFoundError
 from nsemu.config.interface import InterfaceKind
-from nsemu.device.views.counters import CounterView, counter_view
+from nsemu.device.policy_records import UNITS
+from nsemu.device.views.counters import CounterView, counter_view, rate_view
 from nsemu.device.views.policies import policy_views
+
+_RATES = 6
+"""How many intervals stand on a line of the rates of a policy."""
 
 Render = Callable[[str, CounterView], Iterator[str]]
 """The lines of the counters of something that is named: `interface ethernet1`, `zone Trust`."""
@@ -155,6 +159,23 @@ def _policies(context: Context, arguments: Arguments) -> str:
     return lines(f"{'PID':>6}{'Packets':>12}{'Bytes':>16}{'Sessions':>10}", *rows)
 
 
+def _rates(context: Context, arguments: Arguments) -> str:
+    number, unit = arguments["policy"], arguments["unit"]
+    policy = context.device.config.policies.get(number)
+    if policy is None:
+        raise NotFoundError(f"policy {number} does not exist")
+    if not policy.count:
+        raise ConfigError(f"policy {number} does not count its traffic (set count in its context)")
+    view = rate_view(context.device, number, unit)
+    rows = (view.octets[at : at + _RATES] for at in range(0, len(view.octets), _RATES))
+    return lines(
+        f"PID: {number}, Interval: {unit.capitalize()}, Unit: byte/{unit}",
+        f"End Time: {view.end:%Y-%m-%d %H:%M:%S}",
+        *(f"{at * _RATES:03d}: " + " ".join(f"{octets:>10}" for octets in row) for at, row in enumerate(rows)),
+    )
+
+
+_RATE_NODES = tuple(keyword(unit, f"by {unit}", Command(_rates), binds=("unit", unit)) for unit in UNITS)
 COUNTER = keyword(
     "counter",
     "show counters",
@@ -165,7 +186,10 @@ COUNTER = keyword(
         keyword(
             "policy",
             "show counters of policies",
-            choice(Command(_policies), argument("policy", POLICY_ID, "policy ID", Command(_policies))),
+            choice(
+                Command(_policies),
+                argument("policy", POLICY_ID, "policy ID", choice(Command(_policies), *_RATE_NODES)),
+            ),
         ),
     ),
 )

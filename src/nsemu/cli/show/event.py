@@ -19,6 +19,7 @@ from nsemu.cli.grammar import (
 )
 from nsemu.cli.show.layout import lines
 from nsemu.device.views.logs import EventView, event_views
+from nsemu.runtime.event_log import ALARM_LEVELS
 
 _HEADER = "Date       Time     Module Level  Type Description"
 _INDENT = " " * 39
@@ -44,6 +45,13 @@ def _events(context: Context, arguments: Arguments) -> str:
         chosen.reverse()
     title = [] if arguments else [f"Total event entries = {len(views)}"]
     return lines(*title, _HEADER, *_rows(chosen))
+
+
+def alarm_events(context: Context, _arguments: Arguments) -> str:
+    """`get alarm event`: the events that are alarms."""
+    alarms = {level.value for level in ALARM_LEVELS}
+    chosen = [view for view in event_views(context.device) if view.level in alarms]
+    return lines(f"Total event entries = {len(chosen)}", _HEADER, *_rows(chosen))
 
 
 def _wanted(view: EventView, arguments: Arguments) -> bool:

@@ -105,10 +105,11 @@ def _detail(view: PolicyView, extended: bool) -> Iterator[str]:
     yield f"nat {_translation(policy)}, {'Web filtering : disabled' if extended else 'url filtering OFF'}"
     yield f"vpn {policy.vpn or 'unknown vpn'}, policy flag {'00010000' if extended else '0000'}, session backup: on"
     yield f"traffic {'shaping' if extended else 'shapping'} off, scheduler {policy.schedule or 'n/a'}, serv flag 00"
+    second, minute = policy.alarm or (0, 0)
     counts = (view.sessions, view.octets, view.packets) if policy.count else (0, 0, 0)
     yield (
         f"log {yes_no(policy.log).lower()}, log count {view.log_entries}, alert {yes_no(policy.alert).lower()}, "
-        f"counter {yes_no(policy.count).lower()}({int(policy.count)}) byte rate(sec/min) 0/0"
+        f"counter {yes_no(policy.count).lower()}({int(policy.count)}) byte rate(sec/min) {second}/{minute}"
     )
     yield f"total octets {counts[1]}, counter(session/packet/octet) {counts[0]}/{counts[2]}/{counts[1]}"
     yield "priority 7, diffserv marking Off"

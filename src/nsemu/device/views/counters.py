@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from nsemu.device.device import Device
+from nsemu.device.policy_records import UNITS
+from nsemu.device.views.system import local_date
+from nsemu.sim.scheduler import SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +46,20 @@ def counter_view(device: Device, interfaces: tuple[str, ...]) -> CounterView:
         flow,
         screen,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class RateView:
+    """Octets of a policy by interval, the newest first; `end` is the local date up to which the newest goes."""
+
+    end: datetime
+    octets: tuple[int, ...]
+
+
+def rate_view(device: Device, policy_id: int, unit: str) -> RateView:
+    """The remembered intervals of a policy that counts."""
+    length, most = UNITS[unit]
+    now = device.scheduler.now // SECOND
+    counts = device.records.history(policy_id).intervals[unit]
+    octets = tuple(counts.get(now // length - back, 0) for back in range(most))
+    return RateView(local_date(device, device.scheduler.now), octets)

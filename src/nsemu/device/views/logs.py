@@ -52,6 +52,25 @@ def event_views(device: Device) -> tuple[EventView, ...]:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class AlarmView:
+    """One alarm of a policy's traffic: `rate` octets in a `unit`, at or above `threshold`."""
+
+    date: datetime
+    policy_id: int
+    unit: str
+    rate: int
+    threshold: int
+
+
+def alarm_views(device: Device) -> tuple[AlarmView, ...]:
+    """The alarms of traffic, newest first."""
+    return tuple(
+        AlarmView(local_date(device, entry.at), entry.policy_id, entry.unit, entry.rate, entry.threshold)
+        for entry in reversed(device.records.alarms)
+    )
+
+
 def traffic_views(device: Device) -> tuple[TrafficView, ...]:
     """The traffic log, newest first."""
     return tuple(_traffic(device, entry) for entry in reversed(device.traffic_log.entries))
