@@ -13,6 +13,7 @@ from prompt_toolkit.application import create_app_session
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
+from nsemu.app.consoles.hub import Hub
 from nsemu.app.main import main
 from support.app import Command, office
 from support.console_clients import PATIENCE, run
@@ -88,3 +89,18 @@ def test_run_listen_shows_the_ports_and_keeps_the_shell(
     shown = capsys.readouterr().out
     assert re.search(r"^gate .*telnet 127\.0\.0\.1:\d+, ssh 127\.0\.0\.1:\d+$", shown, re.MULTILINE)
     assert "Ready after" in shown
+
+
+def test_run_listen_ends_though_a_cancellation_is_lost(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python 3.11's `wait_for` can swallow a cancellation: time-keeping is told to end, never cancelled."""
+    original, returned = Hub.keep_time, []
+
+    async def keep_time(hub: Hub, *, always: bool) -> None:
+        await original(hub, always=always)
+        returned.append(always)
+
+    monkeypatch.setattr(Hub, "keep_time", keep_time)
+    test_run_listen_shows_the_ports_and_keeps_the_shell(tmp_path, capsys, monkeypatch)
+    assert returned == [False]

@@ -144,7 +144,8 @@ async def _converse(session: Session, options: argparse.Namespace, began: int) -
         try:
             await _shell_at_terminal(session, options, began)
         finally:
-            ticking.cancel()
+            hub.end()
+            await ticking
 
 
 async def _shell_at_terminal(session: Session, options: argparse.Namespace, began: int) -> None:
