@@ -17,7 +17,7 @@ import pytest
 
 from nsemu import Lab
 from support.labs import events, type_lines
-from support.live import Charon, Namespace, charon, connection, finish, missing, missing_charon, namespace, until
+from support.live import Charon, Wire, charon, connection, finish, missing, missing_charon, namespace, until
 
 pytestmark = pytest.mark.live
 no_charon = missing_charon()
@@ -84,7 +84,7 @@ SUITES = {"3des-sha1-group2": TRIPLE_DES, "aggressive": AGGRESSIVE, "aes128-pfs"
 
 
 @contextmanager
-def joined(folder: Path, space: Namespace, suite: Suite, peer: str | None = None) -> Iterator[Lab]:
+def joined(folder: Path, space: Wire, suite: Suite, peer: str | None = None) -> Iterator[Lab]:
     """The lab, with its Internet router joined to the namespace."""
     peer = peer or f"address 2.2.2.2 {suite.mode}"
     text = DEVICE.format(peer=peer, phase1=suite.phase1, phase2=suite.phase2, proposals=suite.proposals)

@@ -20,6 +20,10 @@ from itertools import count
 from pathlib import Path
 
 from nsemu import Lab
+from nsemu.lab.host.host import Host
+from nsemu.lab.ping import Pinger, PingOptions
+from nsemu.sim.scheduler import SECOND
+from nsemu.wire.address import parse_ipv4
 
 CHARON = Path("/usr/lib/ipsec/charon")
 _PLUGIN = Path("/usr/lib/ipsec/plugins/libstrongswan-kernel-libipsec.so")
@@ -76,7 +80,7 @@ def _no_checksum_offload(interface: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Namespace:
+class Wire:
     """A network namespace with one end of a veth pair; `outside` is the other end, for the lab."""
 
     name: str
@@ -91,39 +95,59 @@ class Namespace:
 
 
 @contextmanager
-def namespace(address: str, network: str, router: str) -> Iterator[Namespace]:
-    """A namespace with `address` towards the lab, `network` on its loopback interface, and a default route."""
+def wire() -> Iterator[Wire]:
+    """Both ends are up, and without addresses."""
     mark = f"{os.getpid()}{next(_numbers)}"
-    space = Namespace(f"nsemu-{mark}", f"nh{mark}"[:15], f"ni{mark}"[:15])
-    _run("ip", "netns", "add", space.name)
+    made = Wire(f"nsemu-{mark}", f"nh{mark}"[:15], f"ni{mark}"[:15])
+    _run("ip", "netns", "add", made.name)
     try:
-        _run("ip", "link", "add", space.outside, "type", "veth", "peer", "name", space.inside)
+        _run("ip", "link", "add", made.outside, "type", "veth", "peer", "name", made.inside)
         # Both ends are here still: an interface can only be told inside its own namespace.
-        for interface in (space.outside, space.inside):
+        for interface in (made.outside, made.inside):
             _no_checksum_offload(interface)
-        _run("ip", "link", "set", space.inside, "netns", space.name)
-        _run("ip", "link", "set", space.outside, "up")
+        _run("ip", "link", "set", made.inside, "netns", made.name)
+        _run("ip", "link", "set", made.outside, "up")
+        _run("ip", "-n", made.name, "link", "set", made.inside, "up")
+        yield made
+    finally:
+        subprocess.run(["ip", "link", "del", made.outside], capture_output=True, check=False)
+        subprocess.run(["ip", "netns", "del", made.name], capture_output=True, check=False)
+
+
+@contextmanager
+def namespace(address: str, network: str, router: str) -> Iterator[Wire]:
+    """A wire with `address` inside, `network` on the loopback interface there, and a default route."""
+    with wire() as space:
         for words in (
             ("link", "set", "lo", "up"),
-            ("link", "set", space.inside, "up"),
             ("addr", "add", address, "dev", space.inside),
             ("addr", "add", network, "dev", "lo"),
             ("route", "add", "default", "via", router),
         ):
             _run("ip", "-n", space.name, *words)
         yield space
-    finally:
-        subprocess.run(["ip", "link", "del", space.outside], capture_output=True, check=False)
-        subprocess.run(["ip", "netns", "del", space.name], capture_output=True, check=False)
 
 
 def until(lab: Lab, condition: Callable[[], bool], seconds: float = 20) -> bool:
     """Let the lab run in real time until something is so; whether it came to be."""
-    for _ in range(int(seconds * 10)):
+    for _ in range(int(seconds * 20)):
         if condition():
             return True
-        lab.run_for(0.1)
+        lab.run_for(0.05)
     return condition()
+
+
+def answered(lab: Lab, node: str, destination: str, count: int = 1, size: int = 56, seconds: float = 20) -> bool:
+    """Whether a host of the lab gets so many answers to its pings, five a second, before the time is up."""
+    host = lab[node].node
+    assert isinstance(host, Host)
+    interval = SECOND // 5
+    pinger = Pinger(host.stack, PingOptions(parse_ipv4(destination), round(seconds * 5), interval, size))
+    pinger.start()
+    try:
+        return until(lab, lambda: pinger.result.received >= count, seconds)
+    finally:
+        pinger.stop()
 
 
 def finish(lab: Lab, process: subprocess.Popen[str], seconds: float = 20) -> str:
@@ -140,7 +164,7 @@ class Charon:
     """A running charon."""
 
     folder: Path
-    space: Namespace
+    space: Wire
     process: subprocess.Popen[str]
 
     def log(self) -> str:
@@ -173,7 +197,7 @@ class Charon:
 
 
 @contextmanager
-def charon(folder: Path, space: Namespace, lab: Lab) -> Iterator[Charon]:
+def charon(folder: Path, space: Wire, lab: Lab) -> Iterator[Charon]:
     """charon with files of its own, until the block ends."""
     (folder / "strongswan.conf").write_text(STRONGSWAN_CONF.format(folder=folder))
     # Its PID file is in a fixed place under /run, so that gets a file system of its own.
