@@ -136,7 +136,7 @@ def test_a_link_that_is_down_is_an_unreachable_network() -> None:
         ("ping", "the address to ping is missing"),
         ("ping 10.1.1.999", "invalid IP address '10.1.1.999'"),
         ("ping 10.1.1.9 cuont 3", "unknown option 'cuont'; did you mean 'count'?"),
-        ("http", "http get|head URL"),
+        ("http", "http get|head|post URL"),
         ("http get", "the URL is missing"),
         ("http get https://10.1.1.9", "is no URL"),
         ("http get 10.1.1.9:99999", "'99999' is no port"),

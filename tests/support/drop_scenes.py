@@ -164,6 +164,19 @@ def default_deny() -> tuple[Box, PacketTrace]:
     return _plain("", echo("10.1.1.5", "9.9.9.9"))
 
 
+def auth_required() -> tuple[Box, PacketTrace]:
+    config = "set user joe password abc\nset policy id 7 from Trust to Untrust any any any permit auth user joe\n"
+    return _plain(config, echo("10.1.1.5", "9.9.9.9"))
+
+
+def auth_unavailable() -> tuple[Box, PacketTrace]:
+    config = (
+        "set auth-server rad server-name 10.9.9.9\n"
+        "set policy id 7 from Trust to Untrust any any any permit auth server rad\n"
+    )
+    return _plain(config, tcp("10.1.1.5", "9.9.9.9", (4000, 80), SYN))
+
+
 def intrazone_block() -> tuple[Box, PacketTrace]:
     config = (
         "set zone Trust block\nset interface ethernet4 zone Trust\nset interface ethernet4 ip 10.4.4.1/24\n" + PERMIT
@@ -369,6 +382,8 @@ SCENES: dict[DropReason, Scene] = {
     DropReason.POLICY_REJECT: policy_reject,
     DropReason.DEFAULT_DENY: default_deny,
     DropReason.INTRAZONE_BLOCK: intrazone_block,
+    DropReason.AUTH_REQUIRED: auth_required,
+    DropReason.AUTH_UNAVAILABLE: auth_unavailable,
     DropReason.NOT_SYN: not_syn,
     DropReason.TCP_OUT_OF_SEQUENCE: tcp_out_of_sequence,
     DropReason.DNS_REPLY: dns_reply,

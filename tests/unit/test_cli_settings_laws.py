@@ -155,6 +155,23 @@ RESTORED = {
         "set interface e3 dhcp client settings server 1.1.1.5",
         "unset interface e3 dhcp client settings server",
     ),
+    "interface webauth": ("set interface ethernet1 webauth", "unset interface ethernet1 webauth"),
+    "interface webauth-ip": ("set interface ethernet1 webauth-ip 10.1.1.9", "unset interface ethernet1 webauth-ip"),
+    "auth default auth server": (
+        "set auth-server rad id 3\nset auth default auth server rad",
+        "unset auth default auth server\nunset auth-server rad",
+    ),
+    "auth banner": ('set auth banner http fail "no way"', "unset auth banner http fail"),
+    "auth-server timeout": ("set auth-server Local timeout 0", "unset auth-server Local timeout"),
+    "auth-server forced-timeout": (
+        "set auth-server rad forced-timeout 9",
+        "unset auth-server rad forced-timeout",
+    ),
+    "webauth server": (
+        "set auth-server rad id 3\nset webauth server rad",
+        "unset webauth server\nunset auth-server rad",
+    ),
+    "webauth banner success": ('set webauth banner success "come in"', "unset webauth banner success"),
     "zone manage": ("set zone V1-Untrust manage ping", "unset zone V1-Untrust manage ping"),
     "interface broadcast": ("set interface vlan1 broadcast arp", "unset interface vlan1 broadcast arp"),
     "interface bypass-non-ip": ("set interface vlan1 bypass-non-ip", "unset interface vlan1 bypass-non-ip"),

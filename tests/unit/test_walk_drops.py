@@ -67,6 +67,8 @@ def test_every_reason_has_a_scene_and_a_line() -> None:
 CONFIG_LINES = {
     DropReason.POLICY_DENY: 'set policy id 7 from "Trust" to "Untrust"  "Any" "Any" "TELNET" deny',
     DropReason.POLICY_REJECT: 'set policy id 7 from "Trust" to "Untrust"  "Any" "Any" "TELNET" reject',
+    DropReason.AUTH_REQUIRED: 'set policy id 7 from "Trust" to "Untrust"  "Any" "Any" "ANY" permit auth user "joe"',
+    DropReason.AUTH_UNAVAILABLE: 'set policy id 7 from "Trust" to "Untrust"  "Any" "Any" "ANY" permit auth server',
     DropReason.INTRAZONE_BLOCK: 'set zone "Trust" block',
     DropReason.NULL_ROUTE: "set route 10.8.0.0/16 interface null metric 10",
     DropReason.SA_INACTIVE: 'set vpn "v1" gateway "peer" replay tunnel idletime 0 sec-level standard',

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 from nsemu.cli.login import Caller, Login
 from nsemu.cli.teletype import Line, Teletype
-from nsemu.lab.host.telnet_options import DO, ECHO, SUPPRESS_GO_AHEAD, WILL, TelnetDecoder, command, escape
 from nsemu.runtime.tcp.channel import Channel, Conversation
 from nsemu.runtime.tcp.states import TcpFailure
+from nsemu.runtime.telnet import DO, ECHO, SUPPRESS_GO_AHEAD, WILL, TelnetDecoder, command, escape
 from nsemu.wire.address import format_ipv4
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from nsemu.config.address import Address, AddressGroup, AddressKey
+from nsemu.config.authentication import AuthSettings
 from nsemu.config.flow import FlowSettings
 from nsemu.config.ike import IkeGateway, IkeSettings, Phase1Proposal, Phase2Proposal
 from nsemu.config.interface import Interface, InterfaceKind, InterfaceMode
@@ -40,6 +41,7 @@ class DeviceConfig:
     flow: FlowSettings
     ike: IkeSettings
     nat: NatSettings = field(default_factory=NatSettings)
+    auth: AuthSettings = field(default_factory=AuthSettings)
     admins: Mapping[str, AdminUser] = field(default_factory=dict)
     vrouters: Mapping[str, VirtualRouter] = field(default_factory=dict)
     zones: Mapping[str, Zone] = field(default_factory=dict)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Generic, TypeVar
 
 from nsemu.config.address import Address, AddressGroup, AddressKey
+from nsemu.config.authentication import AuthSettings
 from nsemu.config.device import DeviceConfig
 from nsemu.config.flow import FlowSettings
 from nsemu.config.ike import IkeGateway, IkeSettings, Phase1Proposal, Phase2Proposal
@@ -100,6 +101,7 @@ class Editor:
         self._flow = base.flow
         self._ike = base.ike
         self._nat = base.nat
+        self._auth = base.auth
         self.admins: Table[str, AdminUser] = Table(base.admins, journal)
         self.vrouters: Table[str, VirtualRouter] = Table(base.vrouters, journal)
         self.zones: Table[str, Zone] = Table(base.zones, journal)
@@ -169,6 +171,17 @@ class Editor:
         self._journal.append(lambda: setattr(self, "_nat", old))
         self._nat = record
 
+    @property
+    def auth(self) -> AuthSettings:
+        """Authentication of users at the firewall."""
+        return self._auth
+
+    @auth.setter
+    def auth(self, record: AuthSettings) -> None:
+        old = self._auth
+        self._journal.append(lambda: setattr(self, "_auth", old))
+        self._auth = record
+
     def mark(self) -> int:
         """A point to come back to with `rollback`."""
         return len(self._journal)
@@ -191,6 +204,7 @@ class Editor:
             flow=self._flow,
             ike=self._ike,
             nat=self._nat,
+            auth=self._auth,
             admins=self.admins.data,
             vrouters=self.vrouters.data,
             zones=self.zones.data,

@@ -73,6 +73,14 @@ class BridgeSettings:
         return self.bypass_non_ip_all and (group or self.bypass_non_ip)
 
 
+class WebAuth(Enum):
+    """Whether users may log in at the WebAuth address of an interface, and whether by TLS alone."""
+
+    OFF = "off"
+    ON = "on"
+    SSL_ONLY = "ssl-only"
+
+
 @dataclass(frozen=True, slots=True)
 class Interface:
     """One interface. `pbr` is the policy that routes what comes in; `monitor` can take the interface down.
@@ -84,6 +92,7 @@ class Interface:
     `loopback_group` names the loopback interface whose MIPs and DIP pools this interface serves as well. `bridge`
     counts on `vlan1` alone. `tag` is the IEEE 802.1Q VLAN of a sub-interface, 0 without one; `port_group` the bridge
     group (`bgroup0`) whose port this interface is. `secondary` are further addresses, in networks of their own.
+    At `webauth_ip`, 0 for none, users log in by a web page while `webauth` is on.
     """
 
     name: str
@@ -108,6 +117,8 @@ class Interface:
     port_group: str | None = None
     secondary: tuple[Prefix, ...] = ()
     route_deny: bool = False
+    webauth: WebAuth = WebAuth.OFF
+    webauth_ip: int = 0
 
     @property
     def parent(self) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from nsemu.config.authentication import PolicyAuthentication
 from nsemu.config.nat import DestinationNat
 
 GLOBAL_ZONE = "Global"
@@ -32,9 +33,9 @@ class Policy:
     `source_nat` translates the source to the egress interface, or to the pool `dip_id`.
     `vpn`, `vpn_group` and `l2tp` are set for the action TUNNEL alone: a VPN, with L2TP inside if it is named too, or a
     group of redundant VPNs, or L2TP without IPsec. `pair` is the ID of the policy of the opposite direction on the same
-    VPN. `schedule` limits the policy to the times of a schedule. `alert` sends what it logs to those who are alerted;
-    `alarm` are the rates of traffic above which it raises an alarm. `kept` are words of the line that have no effect,
-    as (argument, value).
+    VPN. `authentication` says who may use it; `schedule` limits it to the times of a schedule. `alert` sends what it
+    logs to those who are alerted; `alarm` are the rates of traffic above which it raises an alarm. `kept` are words of
+    the line that have no effect, as (argument, value).
     """
 
     id: int
@@ -61,6 +62,7 @@ class Policy:
     schedule: str | None = None
     alert: bool = False
     alarm: TrafficAlarm | None = None
+    authentication: PolicyAuthentication | None = None
     kept: tuple[tuple[str, object], ...] = ()
 
     @property

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final, Protocol
 
 from nsemu.config.address import PREDEFINED_ADDRESSES, Address, AddressGroup, AddressKey
+from nsemu.config.authentication import AuthSettings
 from nsemu.config.ike import IkeGateway, Phase1Proposal, Phase2Proposal
 from nsemu.config.interface import Interface
 from nsemu.config.kept import Kept, Owner, kept_users
@@ -48,6 +49,8 @@ class Tables(Protocol):
     def services(self) -> Mapping[str, Service]: ...  # noqa: D102
     @property
     def service_groups(self) -> Mapping[str, ServiceGroup]: ...  # noqa: D102
+    @property
+    def auth(self) -> AuthSettings: ...  # noqa: D102
     @property
     def policies(self) -> Mapping[int, Policy]: ...  # noqa: D102
     @property
@@ -250,26 +253,30 @@ def _vip(vip: Vip) -> str:
     return _plain("vip", format_ipv4(vip.address) if vip.address else "interface-ip")
 
 
-_POLICY_WORDS: Final = {
-    "auth-server": "auth_server",
-    "user": "auth_user",
-    "user group": "auth_group",
-}
+def _authenticates(policy: Policy, kind: str, name: str) -> bool:
+    """Whether a policy admits users of a server, one user, or a group, by that name."""
+    wanted = policy.authentication
+    if wanted is None:
+        return False
+    named = {"auth-server": wanted.server, "user": wanted.user, "user group": wanted.group}
+    return named.get(kind) == name
 
 
 def users_of_kept(tables: Tables, owner: Owner) -> list[str]:
     """Settings, policies and users that name an object which only kept settings make (a scheduler, a pool …)."""
     kind, name = owner
-    word = (_POLICY_WORDS.get(kind, ""), name)
     users = _policies(
         policy
         for policy in tables.policies.values()
-        if word in policy.kept
+        if _authenticates(policy, kind, name)
         or (kind == "l2tp" and policy.l2tp == name)
         or (kind == "scheduler" and policy.schedule == name)
     )
     if kind == "ippool":
         users += [_quoted("user", user.name) for user in tables.users.values() if user.remote.pool == name]
+    if kind == "auth-server":
+        servers = {"auth default auth server": tables.auth.default_server, "webauth server": tables.auth.webauth_server}
+        users += [what for what, server in servers.items() if server == name]
     return users + kept_users(tables.kept, owner)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from nsemu.config.device import DeviceConfig
+from nsemu.config.interface import WebAuth
 from nsemu.device.dns import DnsClient
 from nsemu.device.interfaces import InterfaceSet
 from nsemu.device.translation import compile_translation
@@ -63,7 +64,7 @@ class Compiler:
             address: interface
             for interface in state.interfaces.values()
             if interface.vrouter
-            for address in (interface.manage_ip, *(prefix.address for prefix in interface.config.prefixes))
+            for address in own_addresses(interface)
             if address
         }
         compile_translation(state, config)
@@ -241,6 +242,14 @@ class Compiler:
         path.carrier_zone = plan.carrier_zone
         path.replay = plan.replay
         return path
+
+
+def own_addresses(interface: RunInterface) -> tuple[int, ...]:
+    """The addresses at which the device itself is reached on an interface, 0 for those it has not."""
+    config = interface.config
+    own = (interface.manage_ip, *(prefix.address for prefix in config.prefixes))
+    webauth = config.webauth is not WebAuth.OFF and config.address is not None and config.webauth_ip in config.address
+    return (*own, config.webauth_ip) if webauth else own
 
 
 def _policy_tables_changed(old: DeviceConfig, new: DeviceConfig) -> bool:

@@ -28,6 +28,8 @@ DROP_LINES: Final[dict[DropReason, str]] = {
     DropReason.POLICY_REJECT: "packet dropped, rejected by policy",
     DropReason.DEFAULT_DENY: "packet dropped, denied by policy",
     DropReason.INTRAZONE_BLOCK: "packet dropped, denied by policy",
+    DropReason.AUTH_REQUIRED: "packet dropped, auth required by {detail}",
+    DropReason.AUTH_UNAVAILABLE: "packet dropped, auth server of {detail} not available",
     DropReason.NOT_SYN: "packet dropped, first pak not sync",
     DropReason.TCP_OUT_OF_SEQUENCE: "packet dropped, tcp seq check failed ({detail})",
     DropReason.DNS_REPLY: "packet dropped, dns reply without request",

@@ -223,6 +223,13 @@ def _denied(story: Story, step: steps.PolicyMatch) -> Iterator[str]:
     yield f"  policy id ({DEFAULT_POLICY_ID})"
 
 
+def _auth_check(_story: Story, step: steps.AuthCheck) -> Iterable[str]:
+    if step.user:
+        return (f"  auth user {step.user} found, server {step.server}",)
+    asked = f", prompt for {step.prompt}" if step.prompt else ""
+    return (f"  auth needed by policy {step.policy_id}, server {step.server}{asked}",)
+
+
 def _source_translation(story: Story, step: steps.SourceTranslation) -> Iterator[str]:
     phy = f"choose interface {step.egress} as outgoing phy if"
     if step.after is None:
@@ -375,6 +382,7 @@ RENDERERS: Final[dict[type[Step], Callable[[Story, Any], Iterable[str]]]] = {
     steps.Flooded: _flooded,
     steps.PolicyMatch: _policy,
     steps.PolicyRouting: _policy_routing,
+    steps.AuthCheck: _auth_check,
     steps.SourceTranslation: _source_translation,
     steps.DestinationTranslation: _destination_translation,
     steps.TunnelSelect: _tunnel_select,

@@ -39,10 +39,11 @@ from nsemu.device.vpn_monitor import VpnMonitors
 from nsemu.flow import bridge
 from nsemu.flow.icmp_errors import report_silent_neighbor
 from nsemu.flow.local import SELF_POLICY
+from nsemu.flow.logins import Logins
 from nsemu.flow.neighbors import Neighbor
 from nsemu.flow.originate import originate
 from nsemu.flow.packet import Packet
-from nsemu.flow.pipeline import close_stranded, receive
+from nsemu.flow.pipeline import close_stranded, open_flow, receive
 from nsemu.flow.session import TICK, Session
 from nsemu.flow.state import FlowState
 from nsemu.flow.steps import Dropped
@@ -56,7 +57,7 @@ from nsemu.runtime.interface import RunInterface
 from nsemu.runtime.tcp.table import ConversationFactory
 from nsemu.runtime.trace import PacketTrace
 from nsemu.screen.runtime import KEY_LENGTH, Screening
-from nsemu.sim.entropy import Entropy
+from nsemu.sim.entropy import Entropy, Stream
 from nsemu.sim.scheduler import Instant, Scheduler, Timer
 from nsemu.wire.address import BROADCAST_MAC, format_ipv4
 from nsemu.wire.ipv4 import Ipv4Packet
@@ -110,33 +111,30 @@ class Device(IpsecUpcalls):
         scheduler = self.scheduler
         self.booted_at: Instant = scheduler.now
         self.ramp = SessionRamp()
-        stream = self._entropy.stream(f"{self.name}/{self.resets}/ipsec")
-        self.database = SaDatabase(stream)
+        self.database = SaDatabase(self._stream("ipsec"))
         self.state = FlowState(self.name, scheduler, config, self.database, self)
         self.state.unreachable = self._neighbor_unreachable
-        self.tcp.start(self.state, self._entropy.stream(f"{self.name}/{self.resets}/tcp"))
-        self.state.screening = Screening(self._entropy.stream(f"{self.name}/{self.resets}/screen").octets(KEY_LENGTH))
-        names = self._entropy.stream(f"{self.name}/{self.resets}/dns")
-        self.dns = DnsClient(self.state, names, self._names_changed)
-        stream = self._entropy.stream(f"{self.name}/{self.resets}/dhcp")
+        self.tcp.start(self.state, self._stream("tcp"))
+        self.logins = self.state.logins = Logins(self.state, self._stream("login"), open_flow)
+        self.state.screening = Screening(self._stream("screen").octets(KEY_LENGTH))
+        self.dns = DnsClient(self.state, self._stream("dns"), self._names_changed)
         self._moved: set[int] = set()
-        self.dhcp = DhcpClients(self.state, stream, self._lease_changed)
-        streams = (self._entropy.stream(f"{self.name}/{self.resets}/{one}") for one in OwnServices.STREAMS)
-        self.services = OwnServices(self.state, tuple(streams), self.dns.lookup)
+        self.dhcp = DhcpClients(self.state, self._stream("dhcp"), self._lease_changed)
+        self.services = OwnServices(self.state, tuple(map(self._stream, OwnServices.STREAMS)), self.dns.lookup)
         self._port_groups = PortGroups(scheduler, self.send_frame, self.receive)
         self.monitors = InterfaceMonitors(self.state, self.log, self._tracking_changed)
         self.records = PolicyRecords(scheduler, self.traffic_log, self.log)
         self.schedules = PolicySchedules(scheduler, self.clock, self._schedules_changed)
         self.vpn_monitors = VpnMonitors(self.state, self.log, self._vpn_state_changed, self.clear_tunnel)
         self._compiler = Compiler(self.state, self.interfaces, self.dns, self.vpn_monitors)
-        self.ike = self._make_ike()
+        self.ike = IkeGlue(self.state, IkeEngine(self._stream("ike"), EngineSettings()), self.scheduler, self.log)
         self._idle = IdleWatch(scheduler, self.database, lambda: self._compiler.plans, self.clear_tunnel)
         self.ike.listeners += [self._idle.heard, self.vpn_monitors.heard]
         self._apply(config)
 
-    def _make_ike(self) -> IkeGlue:
-        stream = self._entropy.stream(f"{self.name}/{self.resets}/ike")
-        return IkeGlue(self.state, IkeEngine(stream, EngineSettings()), self.scheduler, self.log)
+    def _stream(self, consumer: str) -> Stream:
+        """Chance for one consumer, another after each restart."""
+        return self._entropy.stream(f"{self.name}/{self.resets}/{consumer}")
 
     @property
     def config(self) -> DeviceConfig:
@@ -198,6 +196,7 @@ class Device(IpsecUpcalls):
         for end_session in list(self.on_restart):
             end_session()
         self.tcp.stop()
+        self.logins.stop()
         self.ike.stop()
         self._idle.stop()
         self.monitors.stop()
@@ -353,6 +352,7 @@ class Device(IpsecUpcalls):
         self._compiler.apply(leased(config, leases), now)
         end_sessions(self.state, self.schedules.closed)
         self.services.configure(config, self.dhcp.clients.values())
+        self.logins.configure()
         self._follow_monitors()
         self._compiler.configure_ike(self.ike.engine, now)
         self.ike.pump()

@@ -71,6 +71,7 @@ _DROP_STAGES: Final = {
     "mapping": Stage.MAPPING,
     "route": Stage.ROUTE,
     "policy": Stage.POLICY,
+    "authentication": Stage.POLICY,
     "destination_nat": Stage.POLICY,
     "source_nat": Stage.POLICY,
     "tunnel": Stage.TUNNEL,
@@ -247,6 +248,13 @@ def _policy(step: steps.PolicyMatch, _ends: object) -> _Words:
     return _Words(Stage.POLICY, f"policy {step.policy_id} from {zones}: {step.action}")
 
 
+def _auth_check(step: steps.AuthCheck, _ends: object) -> _Words:
+    if step.user:
+        return _Words(Stage.POLICY, f"policy {step.policy_id} wants a user: {step.user} is logged in")
+    asked = f", who is asked for by {step.prompt}" if step.prompt else ""
+    return _Words(Stage.POLICY, f"policy {step.policy_id} wants a user of server {step.server}{asked}")
+
+
 def _nat(step: steps.SourceTranslation, _ends: object) -> _Words:
     if step.after is None:
         return _Words(Stage.POLICY, f"source not translated: {step.reason}")
@@ -360,6 +368,7 @@ RENDERERS: Final[dict[type[Step], Callable[[Any, Any], _Words | None]]] = {
     steps.Flooded: _flooded,
     steps.PolicyMatch: _policy,
     steps.PolicyRouting: _policy_routing,
+    steps.AuthCheck: _auth_check,
     steps.SourceTranslation: _nat,
     steps.DestinationTranslation: _destination_nat,
     steps.TunnelSelect: _tunnel,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nsemu.config.device import DeviceConfig
-from nsemu.config.interface import Interface
+from nsemu.config.interface import Interface, WebAuth
 from nsemu.config.nat import Vip
 from nsemu.config.service import TCP, UDP
 from nsemu.flow.state import FlowState
@@ -73,6 +73,9 @@ def _proxies(config: DeviceConfig) -> dict[str, tuple[Span, ...]]:
     for vip in config.vips.values():
         if vip.address:
             spans.setdefault(vip.interface, []).append((vip.address, vip.address))
+    for interface in config.interfaces.values():
+        if interface.webauth is not WebAuth.OFF and interface.webauth_ip:
+            spans.setdefault(interface.name, []).append((interface.webauth_ip, interface.webauth_ip))
     for interface in config.interfaces.values():
         if interface.loopback_group in spans:
             spans.setdefault(interface.name, []).extend(spans[interface.loopback_group])

@@ -44,6 +44,11 @@ def install(state: FlowState, setup: FlowSetup) -> Session | DropReason:
     if setup.multipath is not None:
         state.turns[setup.multipath] = state.turns.get(setup.multipath, 0) + 1
     session.lease = setup.lease
+    if setup.login is not session.login:
+        state.leave_login(session)
+        session.login = setup.login
+        if setup.login is not None:
+            setup.login.hold()
     session.policy = setup.decision.policy if setup.decision is not None else None
     _forward_wing(state, setup, session.forward)
     _reverse_wing(state, setup, session.reverse, reverse)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from struct import Struct
 
 from nsemu.config.device import DeviceConfig
-from nsemu.config.interface import InterfaceKind, ManagementService
+from nsemu.config.interface import InterfaceKind, ManagementService, WebAuth
 from nsemu.config.policy import PolicyAction
 from nsemu.flow.forward import drop
 from nsemu.flow.icmp_errors import reply
@@ -23,6 +23,7 @@ from nsemu.wire.udp import UdpDatagram, checksum_is_right
 
 _PORTS = Struct("!HH")
 _MOST_MANAGERS = 256
+_WEBAUTH_PORT = 80
 
 SELF_POLICY = 320_001
 """The policy ID that the logs show for traffic to the device that nothing wanted (screenos-cli §2.4, §3.1)."""
@@ -47,6 +48,8 @@ def deliver(state: FlowState, packet: Packet, owner: RunInterface) -> None:
     if state.config.flow.mac_cache and packet.link_source:
         _remember(state, packet)
     handler = _HANDLERS.get(packet.protocol)
+    if packet.destination == owner.config.webauth_ip:
+        handler = _webauth
     if handler is None or not handler(state, packet, owner):
         state.upcalls.denied(packet, SELF_POLICY, DropReason.NOT_FOR_SELF)
         drop(packet, "self", DropReason.NOT_FOR_SELF, f"{owner.name}", ("interface", owner.name))
@@ -106,6 +109,24 @@ def _tcp(state: FlowState, packet: Packet, owner: RunInterface) -> bool:
     return handler is not None and may_manage(state.config, packet.source) and handler(packet)
 
 
+def _webauth(state: FlowState, packet: Packet, owner: RunInterface) -> bool:
+    """The page on which users log in: at its address there is nothing else."""
+    if packet.protocol != TCP or packet.destination_port != _WEBAUTH_PORT or state.logins is None:
+        return False
+    if owner.config.webauth is not WebAuth.ON or not _reachable(state, packet, owner):
+        return False
+    if packet.tcp_flags & (SYN | ACK | RST) != SYN:
+        return send_reset(state, packet)
+    _taken(packet, "WebAuth")
+    return state.logins.begin_webauth(packet, zone_of(state, packet))
+
+
+def zone_of(state: FlowState, packet: Packet) -> str:
+    """The source zone of a packet: that of its ingress, or the carrier of a policy-based tunnel (B168)."""
+    path = state.paths.get(packet.tunnel.identifier) if packet.tunnel is not None else None
+    return path.carrier_zone if path is not None and path.bound is None and path.carrier_zone else packet.ingress.zone
+
+
 def may_manage(config: DeviceConfig, address: int) -> bool:
     """Whether `set admin manager-ip` lets a host log in; without any entry it lets in all."""
     hosts = config.system.manager_ips
@@ -144,6 +165,11 @@ def permitted(state: FlowState, packet: Packet, owner: RunInterface, service: Ma
         return False
     if packet.ingress.bridged or packet.ingress.kind is InterfaceKind.VLAN:
         return service in packet.ingress.manage  # B232: both on vlan1 and on the zone
+    return _reachable(state, packet, owner)
+
+
+def _reachable(state: FlowState, packet: Packet, owner: RunInterface) -> bool:
+    """Whether an address of the device can be reached: from its own zone, from another if a policy permits it."""
     if packet.ingress.zone == owner.zone:
         return True
     ports = (packet.source_port, packet.destination_port)

@@ -105,7 +105,8 @@ def _collect(state: FlowState, packet: Packet, screen: ZoneScreen | None) -> boo
 
 def _request(state: FlowState, packet: Packet, screen: ZoneScreen) -> None:
     """A connection request that the TCP proxy answers, once policies admit it; with cookies they are asked later."""
-    if syn_proxy.knows(state, packet) or expected(state, packet) is not None:
+    known = syn_proxy.knows(state, packet) or (state.logins is not None and state.logins.knows(packet))
+    if known or expected(state, packet) is not None:
         lookup(state, packet)
         return
     if _is_behind_unknown_mac(state, packet):
@@ -121,6 +122,9 @@ def _request(state: FlowState, packet: Packet, screen: ZoneScreen) -> None:
         _carrier_zone(state, setup)
         for stage in ADMISSION_STAGES:
             reason = stage(state, setup)
+            if setup.prompt is not None:
+                lookup(state, packet)  # the login answers, and its number is limited as well
+                return
             if reason is not None:
                 _refuse(state, packet, setup, stage.__name__, reason)
                 return
@@ -241,6 +245,9 @@ def _first_packet(state: FlowState, packet: Packet) -> None:
         trace.add(NoSession(packet.ingress.name))
     if len(state.gates) and _announced(state, packet):
         return
+    logins = state.logins
+    if logins is not None and len(logins) and logins.takes(packet):
+        return
     owner = state.local_addresses.get(packet.destination)
     if owner is not None and not state.mappings.claims(packet.destination, packet.protocol, packet.destination_port):
         if trace is not None:
@@ -298,6 +305,8 @@ def _new_flow(state: FlowState, packet: Packet, screen: ZoneScreen | None, hands
     for stage in FIRST_PACKET_STAGES:
         reason = stage(state, setup)
         if reason is not None:
+            if setup.prompt is not None and handshake is None and _ask_user(state, packet, setup):
+                return True
             _refuse(state, packet, setup, stage.__name__, reason)
             return False
     session = install(state, setup)
@@ -320,6 +329,16 @@ def _is_stray_answer(state: FlowState, packet: Packet) -> bool:
     """Whether a first packet to port 53 is no question (RFC 1035 §4.1.1, QR), while `allow-dns-reply` is off."""
     flags = packet.header_length + 10
     return not state.config.flow.allow_dns_reply and len(packet.data) > flags and packet.data[flags] >> 7 == 1
+
+
+def _ask_user(state: FlowState, packet: Packet, setup: FlowSetup) -> bool:
+    """Have the user log in who wants this connection; False when that cannot be."""
+    return state.logins is not None and state.logins.begin(packet, setup)
+
+
+def open_flow(state: FlowState, request: Packet, handshake: Handshake) -> bool:
+    """Begin the session of a client that has logged in: `request` is its SYN to the server, made again."""
+    return _new_flow(state, request, None, handshake)
 
 
 def _refuse(state: FlowState, packet: Packet, setup: FlowSetup, stage: str, reason: DropReason) -> None:

@@ -8,17 +8,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from operator import itemgetter
 from struct import Struct
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, Protocol
 
 from nsemu.config.flow import AggressiveAging
 from nsemu.flow.packet import ICMP, PACKED_KEY, TCP, UDP
 from nsemu.sim.scheduler import SECOND, Duration, Instant
 
 if TYPE_CHECKING:
+    from nsemu.auth.table import AuthEntry
     from nsemu.flow.alg.segments import SegmentEditor
     from nsemu.flow.neighbors import Neighbor
+    from nsemu.flow.packet import Packet
     from nsemu.flow.rewrite import Rewrite
-    from nsemu.flow.tcp_splice import Handshake, SequenceShift
+    from nsemu.flow.state import FlowState
     from nsemu.flow.tcp_window import TcpWindow
     from nsemu.flow.tunnels import TunnelPath
     from nsemu.ipsec.tunnel import Tunnel
@@ -26,8 +28,6 @@ if TYPE_CHECKING:
     from nsemu.policy.decision import PolicyRun
     from nsemu.runtime.interface import RunInterface
     from nsemu.screen.limits import SessionLimits
-
-    Splice: TypeAlias = Handshake | SequenceShift
 
 TICK: Final = 10 * SECOND
 """The unit of session ageing (screenos-cli §1.8)."""
@@ -64,6 +64,16 @@ class SessionIndex:
         if found is None:
             found = self.tables[protocol] = {}
         return found
+
+
+class Splice(Protocol):
+    """What stands between two halves of a TCP connection that the device has joined."""
+
+    def apply(self, state: FlowState, packet: Packet, wing: Wing, out: bytearray, /) -> bool:
+        """Change the segment in `out`; whether it goes on."""
+
+    def end(self) -> None:
+        """The session ends."""
 
 
 class Wing:
@@ -159,8 +169,8 @@ class TcpState:
 class Session:
     """One flow through the device. Times in nanoseconds of virtual time. `unreachable`: an ICMP error said so.
 
-    `alg` reads its text. `control` is the session that announced it, `along` the direction of that one in which it was
-    opened.
+    `alg` reads its text; `login` is that of the user it belongs to. `control` is the session that announced it, `along`
+    the direction of that one in which it was opened.
     """
 
     __slots__ = (
@@ -178,6 +188,7 @@ class Session:
         "limits",
         "link_destination",
         "link_source",
+        "login",
         "policy",
         "protocol",
         "reverse",
@@ -206,6 +217,7 @@ class Session:
         self.close_reason = "Close - AGE OUT"
         self.unreachable = False
         self.lease: Lease | None = None
+        self.login: AuthEntry | None = None
         self.alg: SegmentEditor | None = None
         self.control: Session | None = None
         self.along = True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from nsemu.auth.table import AuthEntry
+from nsemu.config.authentication import LoginProtocol
 from nsemu.flow.packet import ICMP, TCP, UDP, Packet
 from nsemu.flow.session import FlowTuple, Session
 from nsemu.flow.tunnels import TunnelPath
@@ -25,7 +27,8 @@ class FlowSetup:
     `vrouter` is where the destination is looked up: that of the ingress interface, or of the mapped host.
     `standby` are redundant tunnels that should be there beside `path`, and are not.
     `detail` and `subject` explain a drop. `icmp` is (type, code) of an ICMP message that is no echo. `flood` are the
-    ports to try while nobody knows behind which `link_destination` is.
+    ports to try while nobody knows behind which `link_destination` is. `login` is that of the user whose policy it is;
+    without one, `prompt` is the protocol in which the user can be asked.
     """
 
     __slots__ = (
@@ -41,11 +44,13 @@ class FlowSetup:
         "lease",
         "link_destination",
         "link_source",
+        "login",
         "multipath",
         "new_destination",
         "new_source",
         "next_hop",
         "path",
+        "prompt",
         "protocol",
         "renews",
         "route_id",
@@ -79,6 +84,8 @@ class FlowSetup:
         self.route_id = 0
         self.multipath: tuple[str, Prefix] | None = None
         self.decision: Decision | None = None
+        self.login: AuthEntry | None = None
+        self.prompt: LoginProtocol | None = None
         self.path: TunnelPath | None = None
         self.standby: tuple[TunnelPath, ...] = ()
         self.new_source: Address | None = None

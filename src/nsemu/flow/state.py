@@ -7,8 +7,9 @@ with every change that can alter a decision, and sessions made before are looked
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from nsemu.auth.table import AuthTable
 from nsemu.config.device import DeviceConfig
 from nsemu.config.nat import NhtbKey
 from nsemu.flow.alg.gates import GateTable
@@ -34,6 +35,9 @@ from nsemu.runtime.trace import PacketTrace
 from nsemu.screen.runtime import Screening
 from nsemu.sim.scheduler import Scheduler
 from nsemu.wire.address import Prefix
+
+if TYPE_CHECKING:
+    from nsemu.flow.logins import Logins
 
 
 class UdpHandler(Protocol):
@@ -121,6 +125,8 @@ class FlowState:
         self.proxies: dict[str, tuple[tuple[int, int], ...]] = {}
         self.routed_proxies: dict[str, tuple[tuple[int, int], ...]] = {}
         self.gates = GateTable()
+        self.auth = AuthTable()
+        self.logins: Logins | None = None
         self.bridge = BridgeTables()
         self.nhtb: dict[NhtbKey, str] = {}
         self.reassembly = Reassembly()
@@ -185,7 +191,16 @@ class FlowState:
             session.give_back()
         if session.alg is not None:
             session.alg.end(self)
+        self.leave_login(session)
         self.upcalls.session_closed(session)
+
+    def leave_login(self, session: Session) -> None:
+        """A session lives by its user's login no more."""
+        if session.login is not None:
+            session.login.release(self.scheduler.now)
+            session.login = None
+            if self.logins is not None:
+                self.logins.arm()
 
     def _unreachable(self, neighbor: Neighbor, packet: bytes, trace: PacketTrace | None) -> None:
         self.unreachable(neighbor, packet, trace)

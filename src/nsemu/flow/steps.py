@@ -196,6 +196,17 @@ class PolicyMatch(Step):
 
 
 @dataclass(frozen=True, slots=True)
+class AuthCheck(Step):
+    """A policy wants a user who has logged in. `user` is "" without one; `prompt` the protocol that asks for one."""
+
+    policy_id: int
+    server: str
+    user: str
+    prompt: str
+    subject: Subject
+
+
+@dataclass(frozen=True, slots=True)
 class SourceTranslation(Step):
     """The source was translated, or why not."""
 

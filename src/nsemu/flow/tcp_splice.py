@@ -114,7 +114,7 @@ class Handshake:
             put_number(out, segment, _SEQUENCE, (self._accepted.own_isn + 1) & _MASK)
             return True
         if flags & (SYN | ACK) == SYN | ACK and expected:
-            self._join(packet)
+            self.join(packet)
         return False
 
     def end(self) -> None:
@@ -146,7 +146,7 @@ class Handshake:
         forward(self._state, reset, session.reverse)
         self._state.sessions.remove(session, "Close - OTHER")
 
-    def _join(self, answer: Packet) -> None:
+    def join(self, answer: Packet) -> None:
         """Both halves are there: acknowledge the server's answer, and open the client's window."""
         session, accepted = self._session, self._accepted
         at = answer.header_length

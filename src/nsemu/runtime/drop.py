@@ -85,6 +85,17 @@ class DropReason(Enum):
         "Add an intrazone policy, or unset zone NAME block.",
         3,
     )
+    AUTH_REQUIRED = Disposition(
+        "auth deny",
+        "the policy wants a user who has logged in",
+        "Log in first: by HTTP, FTP or telnet through the policy, or at the WebAuth address. See get auth table.",
+    )
+    AUTH_UNAVAILABLE = Disposition(
+        "auth deny",
+        "the authentication server cannot be asked",
+        "The policy names a server that is not emulated: only the local database can let users in.",
+        1,
+    )
     NOT_SYN = Disposition(
         "no conn",
         "first packet of a TCP session is not SYN",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nsemu.cli.action.clear_auth import CLEAR_AUTH
 from nsemu.cli.action.clear_counter import COUNTER
 from nsemu.cli.context import Context
 from nsemu.cli.grammar import (
@@ -179,6 +180,7 @@ CLEAR = keyword(
             ),
         ),
         keyword("arp", "clear ARP entries", Command(_clear_arp, privileged=True)),
+        CLEAR_AUTH,
         COUNTER,
         keyword("dbuf", "clear debug buffer", Command(_clear_buffer, privileged=True)),
         keyword(

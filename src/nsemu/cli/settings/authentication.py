@@ -1,4 +1,7 @@
-"""`set auth …`, `set auth-server …`, `set webauth …`: kept without effect."""
+"""`set auth …`, `set auth-server …`, `set webauth …`: what is kept without effect, and the words.
+
+What the device does with its own users is in `login`.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from nsemu.cli.grammar import (
     when_unset,
 )
 from nsemu.cli.grammar.types import HostType
+from nsemu.cli.settings import login
 from nsemu.cli.settings.kept import Shelf, kept_object, number, text, words
 from nsemu.cli.settings.policy_more import AUTH_SERVER
 from nsemu.cli.types import INTERFACE
@@ -71,7 +75,6 @@ _ACCOUNTS = tuple(
     }.items()
 )
 AUTH = Shelf("auth")
-WEBAUTH = Shelf("webauth")
 
 
 NODES = (
@@ -94,8 +97,7 @@ NODES = (
                     "kind of server",
                     words("kind", {"ldap": "LDAP", "radius": "RADIUS", "securid": "SecurID", "tacacs": "TACACS+"}),
                 ),
-                SERVER.line("timeout", "idle minutes of a login", number("minutes", 0, 255, "minutes")),
-                SERVER.line("forced-timeout", "minutes of a login", number("minutes", 0, 255, "minutes")),
+                *login.TIMEOUTS,
                 LATE.line(
                     "src-interface",
                     "interface towards it",
@@ -136,14 +138,7 @@ NODES = (
                 keyword(
                     "auth",
                     "users",
-                    AUTH.line(
-                        "server",
-                        "server",
-                        argument("server", AUTH_SERVER, "server name"),
-                        name="default auth server",
-                        uses={"server": "auth-server"},
-                        default=Row({"server": "Local"}),
-                    ),
+                    login.DEFAULT_SERVER_WORDS,
                 ),
             ),
             keyword(
@@ -169,27 +164,8 @@ NODES = (
                     ),
                 ),
             ),
-            AUTH.line(
-                "banner",
-                "texts of the login",
-                words("protocol", {"ftp": "FTP", "http": "HTTP", "telnet": "Telnet"}),
-                words("event", {"login": "before", "success": "when accepted", "fail": "when refused"}),
-                text("text", "text", 220),
-            ),
+            login.BANNER_WORDS,
         ),
     ),
-    keyword(
-        "webauth",
-        "web authentication",
-        choice(
-            WEBAUTH.line(
-                "server", "server", argument("server", AUTH_SERVER, "server name"), uses={"server": "auth-server"}
-            ),
-            keyword(
-                "banner",
-                "texts",
-                WEBAUTH.line("success", "when accepted", text("text", "text", 220), name="banner success"),
-            ),
-        ),
-    ),
+    login.WEBAUTH_WORDS,
 )

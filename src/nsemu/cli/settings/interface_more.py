@@ -13,7 +13,7 @@ from nsemu.cli.grammar import (
     optional,
     sequence,
 )
-from nsemu.cli.settings import interface_dhcp, monitor
+from nsemu.cli.settings import interface_dhcp, interface_webauth, monitor
 from nsemu.cli.settings.kept import Shelf, ip, number, text, words
 from nsemu.cli.types import INTERFACE
 
@@ -126,8 +126,7 @@ _MORE = (
     MORE.line("bypass-icmpv6-mld", "let IPv6 listener discovery pass"),
     MORE.line("bypass-ipv6-others-ipsec", "let IPv6 IPsec of others pass"),
     MORE.line("vlan", "VLAN tags", keyword("trunk", "let tagged frames pass", binds=("trunk", True))),
-    MORE.line("webauth", "web authentication", optional(flag("ssl-only", "SSL only", "ssl"))),
-    MORE.line("webauth-ip", "address of web authentication", ip("address")),
+    *interface_webauth.NODES,
     MORE.line("group", "interface group", argument("group", INTERFACE, "interface name")),
     MORE.line(
         "backup",

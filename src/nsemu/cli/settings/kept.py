@@ -54,7 +54,6 @@ LISTED = frozenset(
         "alg appleichat enable",
         "alg appleichat re-assembly enable",
         "alg sctp enable",
-        "auth default auth server",
         "auth radius accounting port",
         "admin auth web timeout",
         "admin auth dial-in timeout",

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from nsemu.cli.grammar import Arguments, Row, Setting
-from nsemu.cli.settings import policy_checks, policy_more, policy_nat, policy_pair
+from nsemu.cli.settings import policy_auth, policy_checks, policy_more, policy_nat, policy_pair
 from nsemu.cli.settings.checks import check_capacity, policy_zone, require, require_address, require_service
 from nsemu.config.device import DeviceConfig
 from nsemu.config.editor import Editor
@@ -44,7 +44,8 @@ def _set_policy(editor: Editor, arguments: Arguments) -> str | None:
     if old is None or arguments.get("top") or before is not None:
         _place(editor, policy.zones, policy.id, lambda order: _index(order, arguments.get("top", False), before))
     told = [] if given is not None else [f"policy id = {policy.id}"]
-    return "\n".join([*told, *policy_more.notes(policy), *policy_checks.warnings(editor, policy)]) or None
+    said = (*policy_auth.notes(editor, policy), *policy_more.notes(policy), *policy_checks.warnings(editor, policy))
+    return "\n".join([*told, *said]) or None
 
 
 def _index(order: tuple[int, ...], top: bool, before: int | None) -> int:
@@ -87,6 +88,7 @@ def _read(editor: Editor, number: int, arguments: Arguments) -> Policy:
         schedule=arguments.get("schedule"),
         alert=arguments.get("alert", False),
         alarm=policy_more.read_alarm(arguments),
+        authentication=policy_auth.read(arguments),
         kept=policy_more.read(arguments),
     )
 
@@ -99,6 +101,7 @@ def _check_references(editor: Editor, policy: Policy) -> None:
     require_address(editor, policy.to_zone, policy.destinations[0])
     require_service(editor, policy.services[0])
     policy_nat.check(editor, policy)
+    policy_auth.check(editor, policy)
     policy_more.check(editor, policy)
     if policy.vpn is None:
         return
@@ -145,6 +148,7 @@ def _policy_rows(config: DeviceConfig, scope: Arguments) -> Iterator[Row]:
         "pair": policy.pair,
         "vpn_group": policy.vpn_group,
         "l2tp": policy.l2tp,
+        **policy_auth.words_of(policy),
         **dict(policy.kept),
         "schedule": policy.schedule,
         "log": policy.log,

@@ -17,11 +17,12 @@ from nsemu.cli.grammar import (
     keyword,
     optional,
 )
+from nsemu.cli.settings import policy_auth
 from nsemu.cli.settings.checks import not_emulated
 from nsemu.cli.settings.kept import Shelf
 from nsemu.cli.types import TUNNEL_ID, kept_reference
 from nsemu.config.editor import Editor
-from nsemu.config.errors import ConfigError, NotFoundError
+from nsemu.config.errors import NotFoundError
 from nsemu.config.kept import owner_exists
 from nsemu.config.policy import Policy, TrafficAlarm
 
@@ -32,11 +33,6 @@ L2TP = kept_reference("l2tp")
 AUTH_SERVER = kept_reference("auth-server")
 
 _LABELS = {
-    "auth": "policy auth",
-    "auth_server": "policy auth",
-    "auth_user": "policy auth",
-    "auth_group": "policy auth",
-    "webauth": "policy webauth",
     "infranet": "policy infranet-auth",
     "shaping": "policy traffic",
     "gbw": "policy traffic",
@@ -53,7 +49,6 @@ _LABELS = {
 }
 """The argument of each kept word, and what the console calls it."""
 NOTES = tuple(dict.fromkeys([*_LABELS.values(), "policy tunnel l2tp", "policy log alert"]))
-_OBJECTS = {"auth_server": "auth-server", "auth_user": "user", "auth_group": "user group"}
 
 TUNNELS: tuple[Node, ...] = (
     keyword("l2tp", "L2TP tunnel", argument("l2tp", L2TP, "L2TP tunnel name")),
@@ -76,18 +71,6 @@ COUNT = keyword(
     optional(keyword("alarm", "alarm above a rate", *ALARM_RATES)),
     binds=("count", True),
 )
-_AUTH = keyword(
-    "auth",
-    "users log in first",
-    any_order(
-        keyword("server", "server that checks them", argument("auth_server", AUTH_SERVER, "server name")),
-        choice(
-            keyword("user", "one user", argument("auth_user", _NAME, "user name")),
-            keyword("user-group", "users of a group", argument("auth_group", _NAME, "group name")),
-        ),
-    ),
-    binds=("auth", True),
-)
 _TRAFFIC = keyword(
     "traffic",
     "traffic shaping",
@@ -105,9 +88,7 @@ _TRAFFIC = keyword(
     binds=("shaping", True),
 )
 OPTIONS: tuple[Node, ...] = (
-    choice(
-        _AUTH, flag("webauth", "users log in at a web page first"), flag("infranet-auth", "Infranet users", "infranet")
-    ),
+    choice(*policy_auth.WORDS, flag("infranet-auth", "Infranet users", "infranet")),
     keyword("schedule", "only at these times", argument("schedule", SCHEDULER, "scheduler name")),
     LOG,
     COUNT,
@@ -142,22 +123,13 @@ def alarm_words(policy: Policy) -> dict[str, int]:
 
 
 def check(editor: Editor, policy: Policy) -> None:
-    """What the line names must exist. Raises ConfigError."""
+    """What the line names must exist. Raises NotFoundError."""
     if policy.schedule is not None and policy.schedule not in editor.schedules:
         raise NotFoundError(f"scheduler {policy.schedule} does not exist")
-    for name, value in policy.kept:
-        kind = _OBJECTS.get(name)
-        if kind is not None and not owner_exists(editor, (kind, value)):
-            raise NotFoundError(f"{kind} {value} does not exist")
     if policy.l2tp is not None and not owner_exists(editor, ("l2tp", policy.l2tp)):
         raise NotFoundError(f"l2tp {policy.l2tp} does not exist")
     if policy.vpn_group is not None and policy.vpn_group not in editor.vpn_groups:
         raise NotFoundError(f"vpn-group {policy.vpn_group} does not exist")
-    words = dict(policy.kept)
-    if "auth_user" in words and "auth_server" not in words:
-        raise ConfigError(
-            f"policy id {policy.id}: auth user {words['auth_user']} without a server (auth server NAME …)"
-        )
 
 
 def notes(policy: Policy) -> list[str]:

@@ -185,15 +185,19 @@ def _services(view: InterfaceView, layout: Layout) -> Iterator[str]:
     if view.is_tunnel:
         yield from _TUNNEL_FEATURES
     elif layout.extended:
+        yield f"  DNS Proxy disabled, {_webauth(view, ', g-arp enabled, ')}"
         yield from _FEATURES
     else:
-        yield "  webauth disabled, webauth-ip 0.0.0.0"
+        yield f"  {_webauth(view, ', ')}"
         yield "  RIP disabled"
+
+
+def _webauth(view: InterfaceView, between: str) -> str:
+    return f"webauth {enabled(view.webauth)}{between}webauth-ip {format_ipv4(view.webauth_ip)}"
 
 
 # Features that are off on every interface, since there is no way to turn them on.
 _FEATURES = (
-    "  DNS Proxy disabled, webauth disabled, g-arp enabled, webauth-ip 0.0.0.0",
     "  RIP disabled  RIPng disabled",
     "  NSGP disabled  mtrace disabled",
     "  PIM: not configured  IGMP not configured",

@@ -90,10 +90,12 @@ def _one(context: Context, arguments: Arguments) -> str:
     if view is None:
         raise NotFoundError(f"policy {arguments['id']} does not exist")
     extended = layout_of(context.device.config).extended
-    return lines(*_detail(view, extended))
+    wanted = view.policy.authentication
+    server = context.device.config.auth.server_of(wanted) if wanted is not None else ""
+    return lines(*_detail(view, extended, server))
 
 
-def _detail(view: PolicyView, extended: bool) -> Iterator[str]:
+def _detail(view: PolicyView, extended: bool, server: str) -> Iterator[str]:
     policy = view.policy
     zones = f"zone {policy.from_zone} -> {policy.to_zone}"
     yield f'name:"{policy.name or "none"}" (id {policy.id}), {zones},action {_action(policy)}, status "{view.state}"'
@@ -114,8 +116,22 @@ def _detail(view: PolicyView, extended: bool) -> Iterator[str]:
     yield f"total octets {counts[1]}, counter(session/packet/octet) {counts[0]}/{counts[2]}/{counts[1]}"
     yield "priority 7, diffserv marking Off"
     yield "tadapter: state off, gbw/mbw 0/-1"
-    yield "No Authentication"
-    yield "No User, User Group or Group expression set"
+    yield from _authentication(policy, server)
+
+
+def _authentication(policy: Policy, server: str) -> Iterator[str]:
+    """Who may use it; `server` is that which checks them."""
+    wanted = policy.authentication
+    if wanted is None:
+        yield "No Authentication"
+    else:
+        yield f"{'WebAuth' if wanted.webauth else 'Authentication'} by server {server}"
+    if wanted is not None and wanted.user is not None:
+        yield f"User {wanted.user}"
+    elif wanted is not None and wanted.group is not None:
+        yield f"User Group {wanted.group}"
+    else:
+        yield "No User, User Group or Group expression set"
 
 
 def _translation(policy: Policy) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from nsemu.config.bridge import VLAN1
-from nsemu.config.interface import BridgeSettings, Interface, InterfaceKind, InterfaceMode, ManagementService
+from nsemu.config.interface import BridgeSettings, Interface, InterfaceKind, InterfaceMode, ManagementService, WebAuth
 from nsemu.config.zone import Zone, ZoneKind
 from nsemu.device.device import Device
 from nsemu.device.views.system import local_date
@@ -92,6 +92,8 @@ class InterfaceView:
     tag: int = 0
     group: str | None = None
     route_deny: bool = False
+    webauth: bool = False
+    webauth_ip: int = 0
 
     @property
     def is_tunnel(self) -> bool:
@@ -182,6 +184,8 @@ def _interface(device: Device, interface: RunInterface) -> InterfaceView:
         record.tag,
         record.port_group,
         record.route_deny,
+        webauth=record.webauth is not WebAuth.OFF,
+        webauth_ip=record.webauth_ip,
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 from nsemu.flow.setup import FlowSetup
+from nsemu.flow.stages.authentication import authentication
 from nsemu.flow.stages.bridge import route
 from nsemu.flow.stages.destination_nat import destination_nat
 from nsemu.flow.stages.mapping import mapping
@@ -26,10 +27,11 @@ FIRST_PACKET_STAGES: Final[tuple[Stage, ...]] = (
     mapping,
     route,
     policy,
+    authentication,
     destination_nat,
     source_nat,
     tunnel,
 )
 
-ADMISSION_STAGES: Final = FIRST_PACKET_STAGES[: FIRST_PACKET_STAGES.index(policy) + 1]
+ADMISSION_STAGES: Final = FIRST_PACKET_STAGES[: FIRST_PACKET_STAGES.index(authentication) + 1]
 """What decides whether a flow may begin; none of these stages takes anything (the TCP proxy asks them alone)."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from nsemu.lab.arguments import CommandRefused, Option, address, number, parse_arguments, seconds
 from nsemu.lab.host.clients.base import Client, Dialogue
 from nsemu.lab.host.clients.ftp import FtpClient, FtpTask
-from nsemu.lab.host.clients.http import HttpClient
+from nsemu.lab.host.clients.http import HttpClient, HttpTask
 from nsemu.lab.host.clients.mail import Pop3Client, SmtpClient
 from nsemu.lab.host.clients.text import ConnectClient, EchoClient, IdentClient, TelnetClient
 from nsemu.lab.host.services import echo, ftp, http, ident, pop3, smtp, telnet
@@ -97,13 +97,25 @@ def _text(text: str) -> str:
     return text
 
 
+def _login(text: str) -> tuple[str, str]:
+    name, colon, password = text.partition(":")
+    if not (name and colon and password):
+        raise ValueError(f"{text!r} is not NAME:PASSWORD")
+    return name, password
+
+
 # HTTP
 
 
 def _http(host: Host, words: Sequence[str]) -> Progress:
-    if not words or words[0] not in {"get", "head"}:
-        raise CommandRefused("http get|head URL")
-    plain, values = _options(words[1:], {"time-out": _PORT["time-out"]}, ["the URL"])
+    if not words or words[0] not in {"get", "head", "post"}:
+        raise CommandRefused("http get|head|post URL")
+    options = {"time-out": _PORT["time-out"], "user": Option("user", _text), "password": Option("password", _text)}
+    if words[0] == "post":
+        options["form"] = Option("form", _text)
+    plain, values = _options(words[1:], options, ["the URL"])
+    if ("user" in values) != ("password" in values):
+        raise CommandRefused("user NAME and password WORD go together")
     found = _URL.fullmatch(plain[0])
     if found is None:
         raise CommandRefused(f"{plain[0]!r} is no URL; write http://ADDRESS[:PORT][/PATH] or ADDRESS[:PORT][/PATH]")
@@ -111,7 +123,9 @@ def _http(host: Host, words: Sequence[str]) -> Progress:
     target = found[3] or "/"
     authority = found[1] if remote.port == http.PORT else f"{found[1]}:{remote.port}"
     target = target if target.startswith("/") else f"/{target}"
-    return _http_run(host, remote, (words[0].upper(), authority, target), values.get("wait", DEFAULT_WAIT))
+    credentials = (values["user"], values["password"]) if "user" in values else None
+    task = HttpTask(words[0].upper(), authority, target, credentials, values.get("form", ""))
+    return _http_run(host, remote, task, values.get("wait", DEFAULT_WAIT))
 
 
 def _port(text: str | None, default: int) -> int:
@@ -122,9 +136,9 @@ def _port(text: str | None, default: int) -> int:
     return int(text)
 
 
-def _http_run(host: Host, remote: Endpoint, request: tuple[str, str, str], wait: Duration) -> Progress:
+def _http_run(host: Host, remote: Endpoint, task: HttpTask, wait: Duration) -> Progress:
     started = host.scheduler.now
-    client = yield from _drive(host, remote, lambda channel: HttpClient(channel, *request), wait)
+    client = yield from _drive(host, remote, lambda channel: HttpClient(channel, task), wait)
     if client.head:
         yield "".join(f"{line}\n" for line in client.head) + "\n" + shown(client.body)
     if not client.complete:
@@ -141,6 +155,7 @@ _FTP_OPTIONS: Final = {
     "password": Option("password", _text),
     "active": Option("active"),
     "passive": Option("passive"),
+    "firewall": Option("firewall", _login),
 }
 _FTP_VERBS: Final = {"get": "RETR", "put": "STOR", "ls": "LIST", "nlst": "NLST"}
 
@@ -167,6 +182,7 @@ def _ftp(host: Host, words: Sequence[str]) -> Progress:
         values.get("user", DEFAULT_USER),
         values.get("password", DEFAULT_PASSWORD),
         bool(values.get("active")),
+        values.get("firewall"),
     )
     remote = Endpoint(address(plain[0]), values.get("port", ftp.PORT))
     return _ftp_run(host, remote, task, values.get("wait", DEFAULT_WAIT))
@@ -412,10 +428,15 @@ def connect_run(host: Host, remote: Endpoint, wait: Duration, source_port: int) 
     yield f"connect to {where}: {failure.value}\n"
 
 
-_FTP_TAIL = "[user NAME] [password WORD] [active|passive] [port N] [time-out S]"
+_HTTP_TAIL = "[user NAME password WORD] [form TEXT] [time-out S]"
+_FTP_TAIL = "[firewall NAME:PASSWORD] [user NAME] [password WORD] [active|passive] [port N] [time-out S]"
 
 COMMANDS: Final[dict[str, tuple[Handler, str, str]]] = {
-    "http": (_http, "get|head [http://]ADDRESS[:PORT][/PATH] [time-out S]", "Fetch a page"),
+    "http": (
+        _http,
+        "get|head|post [http://]ADDRESS[:PORT][/PATH] [user NAME password WORD] [form TEXT] [time-out S]",
+        "Fetch a page",
+    ),
     "ftp": (_ftp, f"get|put|ls ADDRESS [FILE] [size N] {_FTP_TAIL}", "Transfer a file or list a directory"),
     "telnet": (_telnet, "ADDRESS [PORT] [send LINE]… [time-out S]", "Log in at a host: lines are typed at its prompts"),
     "smtp": (_smtp, "send ADDRESS from A to B [subject TEXT] [text TEXT] [port N] [time-out S]", "Send a mail"),

@@ -142,6 +142,11 @@ class TcpConnection:
         return self._sender.una
 
     @property
+    def next_numbers(self) -> tuple[int, int]:
+        """The sequence numbers that both ends will use next: ours, and the peer's."""
+        return self._sender.top & SEQUENCE_MASK, self._receiver.nxt & SEQUENCE_MASK
+
+    @property
     def mss(self) -> int:
         """Octets of text in our largest segment."""
         return self._sender.mss

@@ -289,6 +289,15 @@ class TcpTable:
                 return port
         raise PortInUse("all TCP ports are in use")
 
+    def give_away(self, socket: TcpSocket) -> None:
+        """Somebody else goes on with the connection, which learns nothing of it."""
+        socket.stop()
+        self.forget(socket)
+
+    def listens(self, port: int) -> bool:
+        """Whether a port is open."""
+        return port in self._listeners
+
     def forget(self, socket: TcpSocket) -> None:
         """A connection ended."""
         socket.leave_listener(None)

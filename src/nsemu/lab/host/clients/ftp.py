@@ -14,7 +14,10 @@ from nsemu.wire.address import format_ipv4
 
 @dataclass(frozen=True, slots=True)
 class FtpTask:
-    """What to do: `verb` is RETR, STOR, LIST or NLST; `upload` is what STOR sends."""
+    """What to do: `verb` is RETR, STOR, LIST or NLST; `upload` is what STOR sends.
+
+    `firewall` are user and password for a firewall on the way that asks before the server does.
+    """
 
     verb: str
     path: str = ""
@@ -22,6 +25,7 @@ class FtpTask:
     user: str = "guest"
     password: str = "guest"
     active: bool = False
+    firewall: tuple[str, str] | None = None
 
 
 class FtpDataClient(Conversation):
@@ -66,6 +70,7 @@ class FtpClient(Dialogue):
         mode = Step(self._listen, ("200",)) if task.active else Step("PASV", ("227",), self._connect)
         return [
             Step(None, ("220",)),
+            *self._firewall_steps(),
             Step(f"USER {task.user}", ("331", "230"), self._user_answered),
             Step(f"PASS {task.password}", ("230", "202"), secret=True),
             Step("TYPE A" if task.verb in {"LIST", "NLST"} else "TYPE I", ("200",)),
@@ -74,6 +79,12 @@ class FtpClient(Dialogue):
             Step(None, ("226", "250")),
             Step("QUIT", ("221",)),
         ]
+
+    def _firewall_steps(self) -> list[Step]:
+        if self.task.firewall is None:
+            return []
+        user, password = self.task.firewall
+        return [Step(f"USER {user}", ("331",)), Step(f"PASS {password}", ("230",), secret=True)]
 
     def may_go_on(self) -> bool:
         """QUIT waits for the end of the data, whichever of the two connections is faster."""

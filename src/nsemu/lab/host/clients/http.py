@@ -3,18 +3,42 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
+from dataclasses import dataclass
 
 from nsemu.lab.host.clients.base import Client
 from nsemu.runtime.tcp.channel import Channel
+from nsemu.wire.http import FORM
+
+
+@dataclass(frozen=True, slots=True)
+class HttpTask:
+    """What to ask for. `credentials` (user, password) are sent with it (RFC 7617); `form` is the text of a POST."""
+
+    method: str
+    authority: str
+    target: str
+    credentials: tuple[str, str] | None = None
+    form: str = ""
+
+    def text(self) -> str:
+        """The request."""
+        fields = [f"Host: {self.authority}", "Connection: close"]
+        if self.credentials is not None:
+            token = b64encode(":".join(self.credentials).encode()).decode("ascii")
+            fields.append(f"Authorization: Basic {token}")
+        if self.method == "POST":
+            fields += [f"Content-Type: {FORM}", f"Content-Length: {len(self.form.encode('latin-1', 'replace'))}"]
+        return "\r\n".join([f"{self.method} {self.target} HTTP/1.1", *fields, "", self.form])
 
 
 class HttpClient(Client):
     """Sends a request and keeps the answer: `head` (status line and fields) and `body`."""
 
-    def __init__(self, channel: Channel, method: str, authority: str, target: str) -> None:
+    def __init__(self, channel: Channel, request: HttpTask) -> None:
         super().__init__(channel)
-        self._method = method
-        self._request = f"{method} {target} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n"
+        self._method = request.method
+        self._request = request.text()
         self._input = b""
         self._length: int | None = None
         self.head: list[str] = []
@@ -24,7 +48,7 @@ class HttpClient(Client):
     def connected(self) -> None:
         """Ask."""
         super().connected()
-        self.channel.send(self._request.encode("latin-1"))
+        self.channel.send(self._request.encode("latin-1", "replace"))
 
     def received(self, data: bytes) -> None:
         """The head up to the empty line, then the body."""

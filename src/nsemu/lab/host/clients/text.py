@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from nsemu.lab.host.clients.base import Client, Dialogue, Step
-from nsemu.lab.host.telnet_options import ECHO, SUPPRESS_GO_AHEAD, TelnetDecoder, escape
 from nsemu.runtime.tcp.channel import Channel
+from nsemu.runtime.telnet import ECHO, SUPPRESS_GO_AHEAD, TelnetDecoder, escape
 
 _PROMPT_ENDS: Final = (":", "$", "#", ">", "%")
 

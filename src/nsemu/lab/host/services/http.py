@@ -1,7 +1,4 @@
-"""An HTTP/1.1 server (RFC 9110, RFC 9112): GET and HEAD of a few pages and of the host's files; keep-alive.
-
-No clock, so no Date field (RFC 9110 §6.6.1).
-"""
+"""An HTTP/1.1 server (RFC 9110, RFC 9112): GET and HEAD of a few pages and of the host's files; keep-alive."""
 
 from __future__ import annotations
 
@@ -16,82 +13,10 @@ from nsemu.lab.host.services.context import ServiceContext
 from nsemu.lab.host.store import FileError, pattern_octets
 from nsemu.runtime.tcp.channel import Channel, Conversation
 from nsemu.wire.address import format_ipv4
+from nsemu.wire.http import METHODS, REASONS, BadRequest, HttpRequest, response, split_head
 
 PORT: Final = 80
-MAXIMUM_HEAD: Final = 16384
 MAXIMUM_SIZE: Final = 64 << 20
-
-_REASONS: Final = {
-    200: "OK",
-    400: "Bad Request",
-    404: "Not Found",
-    405: "Method Not Allowed",
-    431: "Request Header Fields Too Large",
-    501: "Not Implemented",
-    505: "HTTP Version Not Supported",
-}
-_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PATCH"})
-_REQUEST_LINE: Final = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+) (\S+) HTTP/(\d)\.(\d)")
-_FIELD: Final = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*")
-
-
-class BadRequest(ValueError):
-    """The request is not what HTTP allows; `status` is the answer."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-@dataclass(frozen=True, slots=True)
-class HttpRequest:
-    """The head of a request. Field names are in lower case; a repeated field is joined with commas."""
-
-    method: str
-    target: str
-    version: tuple[int, int]
-    fields: dict[str, str]
-
-    @classmethod
-    def parse(cls, head: str) -> HttpRequest:
-        """The lines before the empty one. Raises BadRequest."""
-        lines = [line.removesuffix("\r") for line in head.split("\n")]
-        start = _REQUEST_LINE.fullmatch(lines[0])
-        if start is None:
-            raise BadRequest(400, "the request line is malformed")
-        version = (int(start[3]), int(start[4]))
-        if version[0] != 1:
-            raise BadRequest(505, f"HTTP/{version[0]}.{version[1]} is not supported")
-        fields: dict[str, str] = {}
-        for line in lines[1:]:
-            found = _FIELD.fullmatch(line)
-            if found is None:
-                raise BadRequest(400, "a header field is malformed")
-            name = found[1].lower()
-            fields[name] = f"{fields[name]}, {found[2]}" if name in fields else found[2]
-        request = cls(start[1], start[2], version, fields)
-        # RFC 9112 §3.2
-        if version >= (1, 1) and "host" not in fields:
-            raise BadRequest(400, "the Host field is missing")
-        return request
-
-    @property
-    def keep_alive(self) -> bool:
-        """Whether the connection goes on after the answer (RFC 9112 §9.3)."""
-        options = {word.strip().lower() for word in self.fields.get("connection", "").split(",")}
-        if self.version >= (1, 1):
-            return "close" not in options
-        return "keep-alive" in options
-
-    @property
-    def body_length(self) -> int:
-        """Octets that follow the head. Raises BadRequest."""
-        if "transfer-encoding" in self.fields:
-            raise BadRequest(501, "transfer codings are not supported")
-        text = self.fields.get("content-length", "0")
-        if not re.fullmatch(r"[0-9]{1,12}", text):
-            raise BadRequest(400, "Content-Length is no number")
-        return int(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,15 +51,12 @@ class HttpService(Conversation):
             if self._skip:
                 return False
         self._input = self._input.lstrip(b"\r\n")  # RFC 9112 §2.2
-        end = re.search(rb"\r?\n\r?\n", self._input)
-        if end is None:
-            if len(self._input) > MAXIMUM_HEAD:
-                self._refuse(BadRequest(431, "the header is too long"))
-            return False
-        head = self._input[: end.start()].decode("latin-1")
-        self._input = self._input[end.end() :]
         try:
-            request = HttpRequest.parse(head)
+            head = split_head(self._input)
+            if head is None:
+                return False
+            request = HttpRequest.parse(head[0])
+            self._input = self._input[head[1] :]
             self._skip = request.body_length
         except BadRequest as error:
             self._refuse(error)
@@ -145,7 +67,7 @@ class HttpService(Conversation):
     def _answer(self, request: HttpRequest) -> None:
         close = not request.keep_alive
         if request.method not in {"GET", "HEAD"}:
-            status = 405 if request.method in _METHODS else 501
+            status = 405 if request.method in METHODS else 501
             self._respond(status, _error_page(status, f"method {request.method}"), close=close, request=request)
             return
         page = self._page(request.target)
@@ -158,20 +80,16 @@ class HttpService(Conversation):
         self._respond(error.status, _error_page(error.status, str(error)), close=True)
 
     def _respond(self, status: int, page: Page, *, close: bool, request: HttpRequest | None = None) -> None:
-        lines = [
-            f"HTTP/1.1 {status} {_REASONS[status]}",
-            f"Server: {self._context.host}",
-            f"Content-Type: {page.content_type}",
-            f"Content-Length: {len(page.body)}",
-        ]
+        lines = [f"Server: {self._context.host}"]
         if status == 405:
             lines.append("Allow: GET, HEAD")
         if close:
             lines.append("Connection: close")
         elif request is not None and request.version < (1, 1):
             lines.append("Connection: keep-alive")
-        head = "\r\n".join(lines).encode("latin-1", "replace") + b"\r\n\r\n"
-        self.channel.send(head if request is not None and request.method == "HEAD" else head + page.body)
+        answer = response(status, page.body, lines, content_type=page.content_type)
+        only_head = request is not None and request.method == "HEAD"
+        self.channel.send(answer[: len(answer) - len(page.body)] if only_head else answer)
         if close:
             self._ended = True
             self.channel.close()
@@ -223,5 +141,5 @@ _PAGES: Final[dict[str, Callable[[ServiceContext, Channel, _Query], Page | None]
 
 
 def _error_page(status: int, text: str) -> Page:
-    title = f"{status} {_REASONS[status]}"
+    title = f"{status} {REASONS[status]}"
     return Page(f"<html><head><title>{title}</title></head><body><p>{escape(text)}</p></body></html>\n".encode())

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Final
 
 from nsemu.lab.host.services.context import ServiceContext
-from nsemu.lab.host.telnet_options import DO, ECHO, SUPPRESS_GO_AHEAD, WILL, TelnetDecoder, command, escape
 from nsemu.runtime.tcp.channel import Channel, Conversation
+from nsemu.runtime.telnet import DO, ECHO, SUPPRESS_GO_AHEAD, WILL, TelnetDecoder, command, escape
 from nsemu.wire.address import format_ipv4
 
 PORT: Final = 23
