@@ -160,7 +160,7 @@ _LISTS = {
 }
 GET_PKI = keyword(
     "pki",
-    "certificates",
+    "show PKI information",
     choice(
         keyword(
             "authority",
@@ -203,7 +203,7 @@ GET_PKI = keyword(
         ),
     ),
 )
-GET_SSL = keyword("ssl", "web management over SSL", not_built("get ssl"))
+GET_SSL = keyword("ssl", "get SSL information", not_built("get ssl"))
 GET_IKE_CA = keyword("ca", "CA certificates", not_built("get ike ca"))
 GET: Final[tuple[Node, ...]] = (GET_PKI, GET_SSL)
 """After `get`."""

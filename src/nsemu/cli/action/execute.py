@@ -39,7 +39,7 @@ _LEASE = (
 
 EXEC = keyword(
     "exec",
-    "execute system commands",
+    "exec system commands",
     choice(
         keyword("dns", "DNS", keyword("refresh", "resolve all names again", Command(_refresh))),
         keyword(

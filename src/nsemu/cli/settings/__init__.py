@@ -53,8 +53,9 @@ from nsemu.cli.settings import (
     zone,
 )
 from nsemu.cli.settings.layout import Each, Item, block
+from nsemu.cli.settings.top_help import with_help
 
-SETTINGS: tuple[Node, ...] = (
+_DECLARED: tuple[Node, ...] = (
     *system.NODES,
     *admin.NODES,
     *authentication.NODES,
@@ -85,6 +86,7 @@ SETTINGS: tuple[Node, ...] = (
     *vpn_group.NODES,
     *policy_words.NODES,
 )
+SETTINGS: tuple[Node, ...] = with_help(_DECLARED)
 TREE = Choice(SETTINGS)
 """The same as one node: where the words of `get config` come from."""
 

@@ -109,5 +109,5 @@ NODES: tuple[Node, ...] = (
         "URL filter",
         keyword("protocol", "protocol", choice(when_set(_PROTOCOL, ENTER_URL), when_unset(_PROTOCOL_LINE))),
     ),
-    keyword("crypto-policy", "limits of algorithms", when_set(ENTER_CRYPTO)),
+    when_set(keyword("crypto-policy", "limits of algorithms", ENTER_CRYPTO)),
 )
