@@ -62,6 +62,7 @@ set interface ethernet3 dip 5 shift-from 10.1.1.5 to 1.1.1.31 1.1.1.35
 set interface ethernet3 ext ip 9.1.1.1 255.255.255.240 dip 7 9.1.1.5
 set interface ethernet3 mip 1.1.1.5 host 10.1.1.5
 set interface ethernet3 vip 1.1.1.11 8080 http 10.1.1.5
+set dip group 10
 set user known password p
 set user-group known id 7
 set policy id 1 from trust to untrust lan Paris http permit
@@ -415,6 +416,9 @@ RESTORED = {
         "set interface ethernet3 loopback-group loopback.1",
         "unset interface ethernet3 loopback-group",
     ),
+    "dip alarm-raise": ("set dip alarm-raise 90 alarm-clear 50", "unset dip alarm-raise"),
+    "dip group": ("set dip group 9", "unset dip group 9"),
+    "dip group member": ("set dip group 10 member 4", "unset dip group 10 member 4"),
     "dip sticky": ("set dip sticky", "unset dip sticky"),
     "vip multi-port": ("set vip multi-port", "unset vip multi-port"),
     "policy": (

@@ -15,7 +15,7 @@ from nsemu.config.flow import FlowSettings
 from nsemu.config.ike import IkeGateway, IkeSettings, Phase1Proposal, Phase2Proposal
 from nsemu.config.interface import Interface, InterfaceKind, InterfaceMode
 from nsemu.config.kept import Kept
-from nsemu.config.nat import DipPool, Mip, MipKey, NatSettings, NhtbKey, Vip, VipKey
+from nsemu.config.nat import DipGroups, DipPool, Mip, MipKey, NatSettings, NhtbKey, Vip, VipKey
 from nsemu.config.platform import DEFAULT_PLATFORM, PLATFORMS, Platform
 from nsemu.config.policy import Policy, ZonePair
 from nsemu.config.predefined import PREDEFINED_PHASE1, PREDEFINED_PHASE2
@@ -55,6 +55,7 @@ class DeviceConfig:
     policies: Mapping[int, Policy] = field(default_factory=dict)
     policy_order: Mapping[ZonePair, tuple[int, ...]] = field(default_factory=dict)
     dips: Mapping[int, DipPool] = field(default_factory=dict)
+    dip_groups: DipGroups = field(default_factory=dict)
     mips: Mapping[MipKey, Mip] = field(default_factory=dict)
     vips: Mapping[VipKey, Vip] = field(default_factory=dict)
     nhtb: Mapping[NhtbKey, str] = field(default_factory=dict)

@@ -115,6 +115,7 @@ class Editor:
         self.policies: Table[int, Policy] = Table(base.policies, journal)
         self.policy_order: Table[ZonePair, tuple[int, ...]] = Table(base.policy_order, journal)
         self.dips: Table[int, DipPool] = Table(base.dips, journal)
+        self.dip_groups: Table[int, tuple[int, ...]] = Table(base.dip_groups, journal)
         self.mips: Table[MipKey, Mip] = Table(base.mips, journal)
         self.vips: Table[VipKey, Vip] = Table(base.vips, journal)
         self.nhtb: Table[NhtbKey, str] = Table(base.nhtb, journal)
@@ -218,6 +219,7 @@ class Editor:
             policies=self.policies.data,
             policy_order=self.policy_order.data,
             dips=self.dips.data,
+            dip_groups=self.dip_groups.data,
             mips=self.mips.data,
             vips=self.vips.data,
             nhtb=self.nhtb.data,

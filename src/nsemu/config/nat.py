@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from nsemu.wire.address import Prefix
@@ -23,10 +24,16 @@ NhtbKey = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class NatSettings:
-    """Switches of address translation: `set dip sticky`, `set vip multi-port`."""
+    """Settings of address translation: `set dip sticky`, `set dip alarm-raise`, `set vip multi-port`.
+
+    `alarm_raise` and `alarm_clear` are the percentages of use at which a pool raises an alarm and takes it back, 0 for
+    never.
+    """
 
     dip_sticky: bool = False
     vip_multi_port: bool = False
+    alarm_raise: int = 0
+    alarm_clear: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,16 @@ class DipPool:
 
     def __contains__(self, address: int) -> bool:
         return self.low <= address <= self.high
+
+
+DipGroups = Mapping[int, tuple[int, ...]]
+"""`set dip group ID member POOL`: groups share the numbers of pools; a policy that names one takes from its members."""
+
+
+def pools_of(pools: Mapping[int, DipPool], groups: DipGroups, number: int) -> tuple[DipPool, ...]:
+    """The pools that an ID stands for: itself, or the members of a group; none when there is no such ID."""
+    numbers = groups.get(number, (number,))
+    return tuple(pools[one] for one in numbers if one in pools)
 
 
 @dataclass(frozen=True, slots=True)

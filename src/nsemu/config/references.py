@@ -18,7 +18,7 @@ from nsemu.config.ike import IkeGateway, Phase1Proposal, Phase2Proposal
 from nsemu.config.interface import Interface
 from nsemu.config.kept import Kept, Owner, kept_users
 from nsemu.config.mapped import mip_name, resolve_mapped, vip_name
-from nsemu.config.nat import DipPool, Mip, MipKey, NhtbKey, Vip, VipKey
+from nsemu.config.nat import DipGroups, DipPool, Mip, MipKey, NhtbKey, Vip, VipKey
 from nsemu.config.policy import Policy, ZonePair
 from nsemu.config.predefined import PREDEFINED_PHASE1, PREDEFINED_PHASE2
 from nsemu.config.predefined_services import PREDEFINED_SERVICE_GROUPS, PREDEFINED_SERVICES
@@ -57,6 +57,8 @@ class Tables(Protocol):
     def policy_order(self) -> Mapping[ZonePair, tuple[int, ...]]: ...  # noqa: D102
     @property
     def dips(self) -> Mapping[int, DipPool]: ...  # noqa: D102
+    @property
+    def dip_groups(self) -> DipGroups: ...  # noqa: D102
     @property
     def mips(self) -> Mapping[MipKey, Mip]: ...  # noqa: D102
     @property
@@ -228,8 +230,11 @@ def services_of_interface(tables: Tables, name: str) -> list[str]:
 
 
 def users_of_dip(tables: Tables, number: int) -> list[str]:
-    """Policies that translate with a pool."""
-    return _policies(policy for policy in tables.policies.values() if policy.source_nat and policy.dip_id == number)
+    """Groups that hold a pool, and policies that translate with a pool or group."""
+    users = [_plain("dip group", group) for group, members in tables.dip_groups.items() if number in members]
+    return users + _policies(
+        policy for policy in tables.policies.values() if policy.source_nat and policy.dip_id == number
+    )
 
 
 def users_of_mip(tables: Tables, mip: Mip) -> list[str]:

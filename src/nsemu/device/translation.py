@@ -8,6 +8,7 @@ from nsemu.config.device import DeviceConfig
 from nsemu.config.interface import Interface, WebAuth
 from nsemu.config.nat import Vip
 from nsemu.config.service import TCP, UDP
+from nsemu.device.pool_alarm import PoolAlarm
 from nsemu.flow.state import FlowState
 from nsemu.nat.mappings import Mappings, VipPorts
 from nsemu.nat.pools import SourcePool
@@ -29,8 +30,17 @@ def compile_translation(state: FlowState, config: DeviceConfig) -> None:
         else SourcePool(record, state.ports)
         for number, record in config.dips.items()
     }
+    state.pool_groups = {
+        number: tuple(state.pools[one] for one in members if one in state.pools)
+        for number, members in config.dip_groups.items()
+    }
+    state.alarmed_pools &= state.pools.keys() if config.nat.alarm_raise else set()
+    watch = PoolAlarm(state, config.nat).look if config.nat.alarm_raise else None
     for pool in state.pools.values():
         pool.sticky = config.nat.dip_sticky
+        pool.watch = watch
+        if watch is not None:
+            watch(pool)
     vips = (ports for vip in config.vips.values() for ports in virtual_ports(config, vip))
     state.mappings = Mappings(config.mips.values(), vips)
     state.proxies = _proxies(config)

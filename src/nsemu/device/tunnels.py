@@ -16,6 +16,7 @@ from nsemu.config.bridge import zone_of_outgoing
 from nsemu.config.device import DeviceConfig
 from nsemu.config.ike import Identity, IdentityType, IkeGateway, Phase1Proposal, Phase2Proposal, SecurityLevel
 from nsemu.config.mapped import mapped_range
+from nsemu.config.nat import pools_of
 from nsemu.config.policy import Policy, PolicyAction
 from nsemu.config.predefined import PHASE1_SETS, PHASE2_SETS
 from nsemu.config.service import ANY_SERVICE
@@ -214,9 +215,10 @@ def derived_selector(config: DeviceConfig, vpn: Vpn, policy: Policy, outbound: b
 
 def _translated_selector(config: DeviceConfig, vpn: Vpn, policy: Policy) -> Prefix:
     """The smallest network around the translated sources of a policy (E025: the book's /25 is too small for one)."""
-    pool = config.dips.get(policy.dip_id) if policy.dip_id is not None else None
-    if pool is not None:
-        return Prefix(pool.low, 32 - (pool.low ^ pool.high).bit_length()).network
+    pools = pools_of(config.dips, config.dip_groups, policy.dip_id) if policy.dip_id is not None else ()
+    if pools:
+        low, high = min(pool.low for pool in pools), max(pool.high for pool in pools)
+        return Prefix(low, 32 - (low ^ high).bit_length()).network
     gateway = config.gateways.get(vpn.gateway)
     zone = vpn.bind_zone
     numbered = [item.address for item in config.interfaces.values() if zone and item.zone == zone and item.address]

@@ -121,6 +121,8 @@ class FlowState:
         self.screening = Screening()
         self.ports = PortTranslator()
         self.pools: dict[int, SourcePool] = {}
+        self.alarmed_pools: set[int] = set()
+        self.pool_groups: dict[int, tuple[SourcePool, ...]] = {}
         self.mappings = Mappings()
         self.proxies: dict[str, tuple[tuple[int, int], ...]] = {}
         self.routed_proxies: dict[str, tuple[tuple[int, int], ...]] = {}

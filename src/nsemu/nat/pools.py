@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from nsemu.config.nat import DipPool
-from nsemu.nat.ports import PortTranslator
+from nsemu.nat.ports import FIRST_PORT, LAST_PORT, PortTranslator
 
 Source = tuple[int, int]
 """(address, port); for ICMP the port is the identifier."""
@@ -55,15 +56,17 @@ class SourcePool:
     """One pool. With port translation its addresses take turns.
 
     `sticky` keeps a host on one address for as long as it has sessions. Without port translation a host always stays on
-    one address, and shares it only when no address is left and no other host uses the port.
+    one address, and shares it only when no address is left and no other host uses the port. `watch` is told whenever
+    its use changes.
     """
 
-    __slots__ = ("_fixed", "_hosts", "_translator", "_turn", "in_use", "record", "sticky")
+    __slots__ = ("_fixed", "_hosts", "_translator", "_turn", "in_use", "record", "sticky", "watch")
 
     def __init__(self, record: DipPool, translator: PortTranslator, *, sticky: bool = False) -> None:
         self.record = record
         self.sticky = sticky
         self.in_use = 0
+        self.watch: Callable[[SourcePool], None] | None = None
         self._translator = translator
         self._turn = 0
         self._hosts: dict[int, list[int]] = {}
@@ -90,6 +93,13 @@ class SourcePool:
     def translates_ports(self) -> bool:
         """Whether the port changes too."""
         return not self.record.fixed_port and self.record.shift_from is None
+
+    @property
+    def use(self) -> int:
+        """How much of it is in use, in percent: of its ports, or of its addresses where ports stay."""
+        if self.translates_ports:
+            return 100 * self.in_use // (self.record.size * (LAST_PORT - FIRST_PORT + 1))
+        return 100 * min(len(self._hosts), self.record.size) // self.record.size
 
     def take(self, host: int, address: int, protocol: int, port: int) -> PoolLease | None:
         """One more source of a host that has `address`; `port` is what it would like to keep."""
@@ -121,10 +131,14 @@ class SourcePool:
             held[1] -= 1
             if not held[1]:
                 del self._hosts[host]
+        if self.watch is not None:
+            self.watch(self)
 
     def _lease(self, before: Source, after: Source, protocol: int, *, translated: bool = False) -> PoolLease:
         self.in_use += 1
         self._hosts.setdefault(before[0], [after[0], 0])[1] += 1
+        if self.watch is not None:
+            self.watch(self)
         return PoolLease(self, before, after, protocol, translated)
 
     def _addresses(self, host: int) -> list[int]:

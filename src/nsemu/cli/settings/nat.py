@@ -95,6 +95,8 @@ def _check_network(network: Prefix, span: Span, what: str, where: str) -> None:
 def _set_dip(editor: Editor, arguments: Arguments) -> None:
     pool = _read_dip(arguments)
     interface, network = _addressed(editor, pool.interface, "DIP pool")
+    if pool.id in editor.dip_groups:
+        raise DuplicateError(f"dip {pool.id} is a DIP group")
     old = editor.dips.get(pool.id)
     if old == pool:
         return

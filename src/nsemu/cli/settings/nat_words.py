@@ -15,7 +15,7 @@ from nsemu.cli.grammar import (
     when_set,
     when_unset,
 )
-from nsemu.cli.settings import nat
+from nsemu.cli.settings import nat, nat_groups
 from nsemu.cli.settings.address import AddressPrefixType, MaskType
 from nsemu.cli.types import INTERFACE, IP, PORT, SERVICE, VPN, VROUTER
 from nsemu.config.nat import FIRST_DIP_ID, LAST_DIP_ID
@@ -141,7 +141,12 @@ INTERFACE_NODES: tuple[Node, ...] = (_DIP, _EXTENDED, _MIP, _VIP, _NHTB, _GROUP)
 
 NODES: tuple[Node, ...] = (
     keyword(
-        "dip", "DIP pools of all interfaces", keyword("sticky", "a host keeps its translated address", nat.DIP_STICKY)
+        "dip",
+        "DIP pools of all interfaces",
+        choice(
+            keyword("sticky", "a host keeps its translated address", nat.DIP_STICKY),
+            *nat_groups.NODES,
+        ),
     ),
     keyword(
         "vip",

@@ -7,7 +7,7 @@ from nsemu.cli.settings.nat import policy_destinations, target_span
 from nsemu.config.editor import Editor
 from nsemu.config.errors import ConfigError, NotFoundError
 from nsemu.config.mapped import resolve_mapped
-from nsemu.config.nat import FIRST_DIP_ID, DestinationNat, DipPool
+from nsemu.config.nat import FIRST_DIP_ID, DestinationNat, DipPool, pools_of
 from nsemu.config.policy import GLOBAL_ZONE, Policy, PolicyAction
 from nsemu.config.zone import ZoneKind
 from nsemu.wire.address import format_ipv4
@@ -44,12 +44,13 @@ def check(editor: Editor, policy: Policy) -> None:
 def _check_pool(editor: Editor, policy: Policy, number: int) -> None:
     if number == EGRESS_DIP:
         return
-    pool = editor.dips.get(number)
-    if number < FIRST_DIP_ID or pool is None:
-        raise NotFoundError(f"dip {number} does not exist")
-    zone = editor.zones[editor.interfaces[pool.interface].zone]
-    if policy.to_zone not in {zone.name, GLOBAL_ZONE} and zone.kind is not ZoneKind.TUNNEL:
-        where = f"interface {pool.interface} in zone {zone.name}"
+    pools = pools_of(editor.dips, editor.dip_groups, number)
+    if number < FIRST_DIP_ID or not pools:
+        empty = number in editor.dip_groups
+        raise NotFoundError(f"dip group {number} has no member" if empty else f"dip {number} does not exist")
+    zones = [editor.zones[editor.interfaces[pool.interface].zone] for pool in pools]
+    if not any(policy.to_zone in {zone.name, GLOBAL_ZONE} or zone.kind is ZoneKind.TUNNEL for zone in zones):
+        where = f"interface {pools[0].interface} in zone {zones[0].name}"
         raise ConfigError(f"dip {number} is of {where}, and the policy leads to zone {policy.to_zone}")
 
 

@@ -18,7 +18,11 @@ def dip_table(context: Context, interface: str | None = None) -> str:
     header = f"{'Dip Id':<10}{'Dip Low':<20}{'Dip High':<20}{'Interface':<21}{'Attribute':<13}Usage"
     sticky = on_off(context.device.config.nat.dip_sticky)
     rows = (_dip(view) for view in dip_views(context.device) if interface in {None, view.interface})
-    return lines(header, *rows, f"Port-xlated dip stickness {sticky}")
+    groups = (
+        f"DIP group {number}: {', '.join(map(str, members)) or 'no member'}"
+        for number, members in sorted(context.device.config.dip_groups.items())
+    )
+    return lines(header, *rows, *groups, f"Port-xlated dip stickness {sticky}")
 
 
 def _dip(view: DipView) -> str:

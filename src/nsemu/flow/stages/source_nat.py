@@ -87,15 +87,19 @@ def _addressed(state: FlowState, setup: FlowSetup) -> RunInterface | None:
 
 
 def _from_pool(state: FlowState, setup: FlowSetup, number: int, subject: tuple[object, ...]) -> DropReason | None:
-    pool = state.pools.get(number)
+    """A source from a pool, or from the first member of a group that is of the way out and has one."""
+    pools = state.pool_groups.get(number) or tuple(state.pools[one] for one in (number,) if one in state.pools)
     setup.subject = subject
     setup.detail = f"dip-id {number}"
-    if pool is None:
+    if not pools:
         return DropReason.NO_PORT
-    if pool.record.interface not in {*_serving(state, setup), setup.egress.name}:
-        setup.detail = f"dip-id {number} is of {pool.record.interface}, the way out is {setup.egress.name}"
+    ways_out = {*_serving(state, setup), setup.egress.name}
+    usable = [pool for pool in pools if pool.record.interface in ways_out]
+    if not usable:
+        setup.detail = f"dip-id {number} is of {pools[0].record.interface}, the way out is {setup.egress.name}"
         return DropReason.NO_PORT
-    lease = _kept_in(pool, setup) or _allocate(pool, setup)
+    kept = next((lease for lease in (_kept_in(pool, setup) for pool in usable) if lease is not None), None)
+    lease = kept or next((lease for lease in (_allocate(pool, setup) for pool in usable) if lease is not None), None)
     if lease is None:
         return DropReason.NO_PORT
     setup.lease = lease
