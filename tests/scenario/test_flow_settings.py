@@ -11,7 +11,7 @@ from scapy.layers.l2 import GRE
 from nsemu.flow.session import Session
 from nsemu.flow.steps import Dropped
 from nsemu.runtime.drop import DropReason
-from nsemu.sim.scheduler import SECOND
+from nsemu.sim.scheduler import SECOND, Scheduler
 from nsemu.wire import icmp
 from nsemu.wire.address import parse_ipv4
 from nsemu.wire.ipv4 import Ipv4Packet, fragment
@@ -274,6 +274,15 @@ def test_fragments_leave_as_they_came() -> None:
         assert b"".join(packet.payload for packet in left) == Ipv4Packet.parse(whole).payload
 
 
+def test_reassembly_for_alg_of_a_zone() -> None:
+    whole = udp(CLIENT, SERVER, 7, size=1200, identification=9)
+    for zone, pieces in (("Trust", 1), ("Untrust", 3)):
+        where = box(f"set zone {zone} reassembly-for-alg")
+        for piece in fragment(whole, 500):
+            where.receive("ethernet1", piece, trace=False)
+        assert len(where.packets("ethernet3")) == pieces
+
+
 @pytest.mark.parametrize(("line", "lengths"), [("", [1500, 340]), ("set flow max-frag-pkt-size 1024", [1020, 820])])
 def test_max_frag_pkt_size(line: str, lengths: list[int]) -> None:
     """Only what must be cut is cut in smaller pieces."""
@@ -420,6 +429,50 @@ def test_reverse_route_of_what_came_out_of_a_tunnel(line: str, passes: bool) -> 
         west.sent.clear()
         east.receive("ethernet1", replace(answer, payload=bytes(payload), ttl=64).build(), trace=False, seconds=1)
         assert any(packet.destination == parse_ipv4("10.7.7.7") for packet in west.packets("ethernet1"))
+
+
+KEYS = "esp 3des password p auth sha-1 password p"
+MANUAL = """
+set interface ethernet1 zone Trust
+set interface ethernet1 ip 10.{near}.1.1/24
+set interface ethernet1 route
+set interface ethernet3 zone Untrust
+set interface ethernet3 ip 1.1.1.{near}/24
+set interface tunnel.1 zone Untrust
+set interface tunnel.1 ip unnumbered interface ethernet3
+set interface tunnel.2 zone {zone}
+set interface tunnel.2 ip unnumbered interface ethernet3
+set vpn a manual {one}00 {two}00 gateway 1.1.1.{far} outgoing-interface ethernet3 {keys}
+set vpn b manual {one}11 {two}11 gateway 1.1.1.{far} outgoing-interface ethernet3 {keys}
+set vpn a bind interface tunnel.1
+set vpn b bind interface tunnel.2
+set route 10.{far}.1.0/24 interface tunnel.{way}
+set policy from trust to untrust any any any permit
+set policy from untrust to trust any any any permit
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "zone", "comes_back"),
+    [("", "Untrust", False), ("set zone Untrust asymmetric-vpn\n", "Untrust", True),
+     ("set zone Untrust asymmetric-vpn\n", "DMZ", False)],
+)  # fmt: skip
+def test_asymmetric_vpn(line: str, zone: str, comes_back: bool) -> None:
+    """Replies through another tunnel belong to the session only where the zone of both says so."""
+    scheduler = Scheduler()
+    west = Box(MANUAL.format(near=1, far=2, one=10, two=20, way=1, zone=zone, keys=KEYS) + line, scheduler=scheduler)
+    east = Box(
+        MANUAL.format(near=2, far=1, one=20, two=10, way=2, zone="Untrust", keys=KEYS)
+        + "unset flow reverse-route tunnel\n"
+        "set flow reverse-route tunnel always\n",
+        scheduler=scheduler,
+    )
+    west.join("ethernet3", east, "ethernet3")
+    west.receive("ethernet1", segment("10.1.1.5", "10.2.1.5", OUT, SYN, (1, 0)), trace=False, seconds=1)
+    assert len(east.packets("ethernet1")) == 1
+    east.receive("ethernet1", segment("10.2.1.5", "10.1.1.5", BACK, SYN | ACK, (7, 2)), trace=False, seconds=1)
+    assert len(west.packets("ethernet1")) == comes_back
+    assert west.counter("wrong intf") == (not comes_back)
 
 
 def test_mac_cache_mgt() -> None:

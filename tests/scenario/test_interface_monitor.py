@@ -230,3 +230,33 @@ def test_nothing_is_probed_without_track_ip_or_after_a_reset() -> None:
 def test_lines_that_are_refused(line: str, said: str) -> None:
     bench = Answering()
     assert said in bench.type(line)
+
+
+def test_the_gateway_of_the_default_route_is_tracked() -> None:
+    """`track-ip dynamic`: without its answer the interface goes down, with it comes back."""
+    box = Answering("set interface ethernet3 monitor track-ip dynamic")
+    box.run(5)
+    assert box.up("ethernet3")
+    assert "3.3.3.250" in box.type("get interface ethernet3 monitor track-ip")
+    box.dead = {"3.3.3.250"}
+    box.run(5)
+    assert not box.up("ethernet3")
+    box.receive("ethernet1", udp("10.1.1.5", "9.9.9.9", 7))
+    assert box.packets("ethernet2")[-1].destination == parse_ipv4("9.9.9.9"), "the other default route takes over"
+    box.dead = set()
+    box.run(5)
+    assert box.up("ethernet3")
+
+
+def test_another_gateway_is_tracked_in_place_of_the_old_one() -> None:
+    box = Answering("set interface ethernet3 monitor track-ip dynamic")
+    box.dead = {"3.3.3.250"}
+    box.run(5)
+    assert not box.up("ethernet3")
+    box.type("unset route 0.0.0.0/0 interface ethernet3 gateway 3.3.3.250")
+    box.type("set route 0.0.0.0/0 interface ethernet3 gateway 3.3.3.251")
+    box.run(5)
+    assert box.up("ethernet3")
+    assert {target for _, interface, target in box.pings[-3:] if interface == "ethernet3"} == {"3.3.3.251"}
+    box.type("unset interface ethernet3 monitor track-ip dynamic")
+    assert box.type("get interface ethernet3 monitor track-ip") == "track ip is not enabled\n"

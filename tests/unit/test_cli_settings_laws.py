@@ -129,6 +129,8 @@ RESTORED = {
         "set zone dmz screen udp-flood dst-ip 1.2.3.4 threshold 20",
         "unset zone dmz screen udp-flood dst-ip 1.2.3.4",
     ),
+    "zone asymmetric-vpn": ("set zone untrust asymmetric-vpn", "unset zone untrust asymmetric-vpn"),
+    "zone reassembly-for-alg": ("set zone untrust reassembly-for-alg", "unset zone untrust reassembly-for-alg"),
     "zone screen component-block": (
         "set zone trust screen component-block",
         "unset zone trust screen component-block",
@@ -289,6 +291,10 @@ RESTORED = {
     "interface monitor track-ip weight": (
         "set interface e1 monitor track-ip weight 9",
         "unset interface e1 monitor track-ip weight",
+    ),
+    "interface monitor track-ip dynamic": (
+        "set interface ethernet3 monitor track-ip dynamic",
+        "unset interface ethernet3 monitor track-ip dynamic",
     ),
     "interface monitor track-ip ip": (
         "set interface e1 monitor track-ip ip 9.9.9.9 interval 4 threshold 5 weight 6 method arp",

@@ -33,7 +33,8 @@ class InterfaceMonitor:
     """What an interface watches. It goes down logically when the weights of what failed reach `threshold`.
 
     `interfaces` and `zones` are (name, weight). Tracking counts `track_weight` when the weights of the failed targets
-    reach `track_threshold`.
+    reach `track_threshold`; with `dynamic`, the gateway of the interface's default route is a target as well, whoever
+    gave it.
     """
 
     threshold: int = DEFAULT_THRESHOLD
@@ -43,6 +44,12 @@ class InterfaceMonitor:
     track_threshold: int = TRACK_THRESHOLD
     track_weight: int = DEFAULT_WEIGHT
     targets: tuple[TrackTarget, ...] = ()
+    dynamic: bool = False
+
+    @property
+    def tracks(self) -> bool:
+        """Whether addresses are probed."""
+        return self.track or self.dynamic
 
 
 NOT_MONITORED: Final = InterfaceMonitor()

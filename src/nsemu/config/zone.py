@@ -30,6 +30,9 @@ class Zone:
 
     `screen` are the SCREEN options for what comes in from the zone. Of a layer 2 zone, `vlan` is the VLAN tag it was
     made with, and `manage` the services for which the device may be managed from it, None for the default.
+
+    `asymmetric_vpn` lets packets of a session come through another tunnel of the zone; with `reassembly` what came in
+    fragments is forwarded whole.
     """
 
     name: str
@@ -44,6 +47,8 @@ class Zone:
     predefined: bool = False
     screen: ScreenOptions = NO_SCREEN
     vlan: int = 0
+    asymmetric_vpn: bool = False
+    reassembly: bool = False
     manage: frozenset[ManagementService] | None = None
 
     @property

@@ -61,6 +61,10 @@ class InterfaceMonitors:
     def configure(self, config: DeviceConfig) -> None:
         """Follow the configuration: begin to probe what is new, end what is gone, leave what stayed."""
         wanted = {(name, target.address): target for name, target in _targets(config)}
+        for name, record in config.interfaces.items():
+            gateway = self._gateway(name) if record.monitor.dynamic else 0
+            if gateway:
+                wanted.setdefault((name, gateway), TrackTarget(gateway))
         for key in [key for key, held in self.tracked.items() if wanted.get(key) != held.target]:
             self._rest(self.tracked.pop(key))
         for key, target in wanted.items():
@@ -126,6 +130,14 @@ class InterfaceMonitors:
         held.asked_at_expiry = self._state.neighbors.neighbor(interface, held.target.address).expires
         request = ArpPacket(1, interface.mac, interface.address, ZERO_MAC, held.target.address)
         self._state.upcalls.send_frame(interface, BROADCAST_MAC + interface.mac + _ARP + request.build(), None)
+
+    def _gateway(self, name: str) -> int:
+        """The gateway of the best default route through an interface, active or not; 0 without."""
+        interface = self._state.interfaces.get(name)
+        table = self._state.routes.get(interface.vrouter) if interface is not None else None
+        ways = [entry for entry in (table.entries if table is not None else ()) if entry.interface == name]
+        best = min((entry for entry in ways if not entry.prefix.length), key=lambda entry: entry.rank, default=None)
+        return best.gateway if best is not None else 0
 
     def next_hop(self, interface: RunInterface, address: int) -> int:
         """The next hop through an interface, whether its routes are active or not; 0 when none leads there."""
@@ -202,11 +214,11 @@ def monitored_down(config: DeviceConfig, ups: Mapping[str, bool], tracking_faile
     found = set()
     for name, record in config.interfaces.items():
         monitor = record.monitor
-        if not (monitor.interfaces or monitor.zones or monitor.track):
+        if not (monitor.interfaces or monitor.zones or monitor.tracks):
             continue
         weight = sum(weight for other, weight in monitor.interfaces if not ups.get(other, False))
         weight += sum(weight for zone, weight in monitor.zones if _zone_down(config, zone, ups))
-        weight += monitor.track_weight if monitor.track and name in tracking_failed else 0
+        weight += monitor.track_weight if monitor.tracks and name in tracking_failed else 0
         if weight >= monitor.threshold:
             found.add(name)
     return found

@@ -49,7 +49,7 @@ def receive(state: FlowState, ingress: RunInterface, frame: bytes, trace: Packet
         ingress.counters.drop(DropReason.NON_IP)
         if trace is not None:
             trace.enter(state.name, state.scheduler.now, ingress.name)
-            trace.add(Dropped("sanity", DropReason.NON_IP, f"ethertype {kind.hex()}"))
+            trace.add(Dropped("sanity", DropReason.NON_IP, f"ethertype {kind.hex()}", ("interface", "vlan1")))
 
 
 def leave(state: FlowState, interface: RunInterface, frame: bytes, trace: PacketTrace | None) -> None:

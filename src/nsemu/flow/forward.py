@@ -131,7 +131,7 @@ def send_clear(
         send_bridged(state, egress, neighbor, out, packet)
         return
     if neighbor is None or not egress.carrier:
-        drop(packet, "egress", DropReason.LINK_DOWN, egress.name)
+        drop(packet, "egress", DropReason.LINK_DOWN, egress.name, ("interface", egress.name))
         return
     for piece in _cut(state, egress, out, packet):
         send_to_neighbor(state, neighbor, piece, packet.trace)
@@ -150,7 +150,13 @@ def _cut(state: FlowState, egress: RunInterface, out: bytes | bytearray, packet:
     try:
         pieces = fragment(bytes(out), size)
     except FragmentationNeeded:
-        drop(packet, "egress", DropReason.FRAGMENTATION_NEEDED, f"{len(out)} octets, MTU {egress.mtu}")
+        drop(
+            packet,
+            "egress",
+            DropReason.FRAGMENTATION_NEEDED,
+            f"{len(out)} octets, MTU {egress.mtu}",
+            ("interface", egress.name),
+        )
         send_fragmentation_needed(state, packet, egress.mtu)
         return []
     if packet.trace is not None:
@@ -251,7 +257,7 @@ def send_to_neighbor(state: FlowState, neighbor: Neighbor, packet: bytes, trace:
     if not egress.carrier:
         egress.counters.drop(DropReason.LINK_DOWN)
         if trace is not None:
-            trace.add(Dropped("egress", DropReason.LINK_DOWN, egress.name))
+            trace.add(Dropped("egress", DropReason.LINK_DOWN, egress.name, ("interface", egress.name)))
         return
     if trace is not None:
         resolved = neighbor.header is not None and neighbor.expires > state.scheduler.now
@@ -289,7 +295,7 @@ def send_bridged(
 def _put_on_wire(state: FlowState, egress: RunInterface, header: bytes, out: bytes | bytearray, packet: Packet) -> None:
     trace = packet.trace
     if not egress.carrier:
-        drop(packet, "egress", DropReason.LINK_DOWN, egress.name)
+        drop(packet, "egress", DropReason.LINK_DOWN, egress.name, ("interface", egress.name))
         return
     for piece in _cut(state, egress, out, packet):
         if trace is not None:

@@ -27,7 +27,8 @@ def reassemble(state: FlowState, packet: Packet) -> bool:
         if len(reassembly) > collecting:
             state.scheduler.after(reassembly.limits.time_out, _expire, state, packet)
         return False
-    if not state.config.flow.reassemble:
+    zone = state.config.zones.get(packet.ingress.zone)
+    if not (state.config.flow.reassemble or (zone is not None and zone.reassembly)):
         packet.pieces = reassembly.longest
     packet.data = whole
     if not packet.parse():

@@ -173,8 +173,8 @@ def lookup(state: FlowState, packet: Packet) -> None:
         if wing is None:
             _first_packet(state, packet)
             return
-    if (wing.tunnel_in is not packet.tunnel or wing.ingress is not ingress) and not _acceptable(wing, packet):
-        drop(packet, "session", DropReason.WRONG_INTERFACE, ingress.name)
+    if (wing.tunnel_in is not packet.tunnel or wing.ingress is not ingress) and not _acceptable(state, wing, packet):
+        drop(packet, "session", DropReason.WRONG_INTERFACE, _misplaced(state, wing, packet))
         return
     if packet.trace is not None:
         packet.trace.hops[-1].path = packet.trace.hops[-1].path or "fast path"
@@ -182,9 +182,23 @@ def lookup(state: FlowState, packet: Packet) -> None:
     forward(state, packet, wing)
 
 
-def _acceptable(wing: Wing, packet: Packet) -> bool:
-    """Another interface of the same zone will do in clear text; a tunnel must be the same."""
-    return wing.tunnel_in is packet.tunnel and wing.ingress.zone == packet.ingress.zone
+def _acceptable(state: FlowState, wing: Wing, packet: Packet) -> bool:
+    """Another interface of the same zone will do in clear text; a tunnel must be the same, unless `asymmetric-vpn`."""
+    if wing.ingress.zone != packet.ingress.zone:
+        return False
+    if wing.tunnel_in is packet.tunnel:
+        return True
+    zone = state.config.zones.get(packet.ingress.zone)
+    return zone is not None and zone.asymmetric_vpn and None not in {wing.tunnel_in, packet.tunnel}
+
+
+def _misplaced(state: FlowState, wing: Wing, packet: Packet) -> str:
+    """Where a packet came in, and where its session expects it."""
+    ways = []
+    for interface, tunnel in ((packet.ingress, packet.tunnel), (wing.ingress, wing.tunnel_in)):
+        path = state.paths.get(tunnel.identifier) if tunnel is not None else None
+        ways.append(f"{interface.name} out of VPN {path.vpn}" if path is not None else f"{interface.name} in clear")
+    return f"{ways[0]}, its session expects {ways[1]}"
 
 
 def _renew_announced(state: FlowState, session: Session, control: Session) -> Session | None:

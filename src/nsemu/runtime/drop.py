@@ -117,7 +117,11 @@ class DropReason(Enum):
         "ICMP unreachable once more",
         "The session has had one already: unset flow icmp-ur-msg-filter lets more pass.",
     )
-    SESSION_LIMIT = Disposition("connections", "session table is full", "The platform holds no more sessions.")
+    SESSION_LIMIT = Disposition(
+        "connections",
+        "session table is full",
+        "The platform holds no more sessions: shorter time-outs, or set flow aging, make room.",
+    )
     WRONG_INTERFACE = Disposition(
         "wrong intf",
         "arrived where its session does not expect it",

@@ -119,7 +119,10 @@ LAYOUT: tuple[Item, ...] = (
     zone.ZONE_OBJECT,
     zone.ZONE_VROUTER,
     Each(zone.zone_scopes, (zone.ZONE_BLOCK, zone.ZONE_TCP_RST)),
-    Each(zone.zone_scopes, (*screen.SCREEN_SETTINGS, transparent.ZONE_MANAGE, *interface_more.ZONE.items)),
+    Each(
+        zone.zone_scopes,
+        (*screen.SCREEN_SETTINGS, transparent.ZONE_MANAGE, *zone.VPN_AND_ALG, *interface_more.ZONE.items),
+    ),
     interface.INTERFACE_ZONE,
     interface_link.INTERFACE_TAG,
     interface_link.GROUP_PORT,

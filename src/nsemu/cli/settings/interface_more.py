@@ -174,7 +174,7 @@ _MORE = (
     keyword(
         "monitor",
         "watch other things, and go down with them",
-        monitor.nodes(MORE.line("dynamic", "the default gateway", name="monitor track-ip dynamic")),
+        monitor.nodes(),
     ),
     keyword(
         "ipv6",
@@ -252,8 +252,4 @@ NODES: tuple[Node, ...] = (_PROTOCOL_NODE, interface_dhcp.NODE, *_MORE)
 ITEMS = (*MORE.items, *PROTOCOL.items, *interface_dhcp.DHCP.items)
 
 ZONE = Shelf("zone", ("zone", "zone"))
-ZONE_NODES: tuple[Node, ...] = (
-    ZONE.line("asymmetric-vpn", "answers may come through another VPN"),
-    ZONE.line("reassembly-for-alg", "reassemble TCP for ALGs"),
-    ZONE.line("rp-filter", "reverse path filter"),
-)
+ZONE_NODES: tuple[Node, ...] = (ZONE.line("rp-filter", "reverse path filter"),)

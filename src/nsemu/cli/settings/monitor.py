@@ -125,10 +125,11 @@ THRESHOLD = _field("interface monitor threshold", "threshold", "threshold")
 TRACK = _field("interface monitor track-ip", "track")
 TRACK_THRESHOLD = _field("interface monitor track-ip threshold", "track_threshold", "threshold")
 TRACK_WEIGHT = _field("interface monitor track-ip weight", "track_weight", "weight")
+DYNAMIC = _field("interface monitor track-ip dynamic", "dynamic")
 TARGET = Setting("interface monitor track-ip ip", _set_target, _unset_target, _target_rows)
 OTHER = _weighted("interface monitor interface", "interfaces", _other_interface)
 OF_ZONE = _weighted("interface monitor zone", "zones", _zone)
-ITEMS = (THRESHOLD, OTHER, OF_ZONE, TRACK, TRACK_THRESHOLD, TRACK_WEIGHT, TARGET)
+ITEMS = (THRESHOLD, OTHER, OF_ZONE, TRACK, TRACK_THRESHOLD, TRACK_WEIGHT, TARGET, DYNAMIC)
 
 
 def _number(word: str, help_: str, name: str, kind: NumberType, setting: Setting) -> Node:
@@ -146,8 +147,8 @@ _TARGET_OPTIONS = when_set(
 )
 
 
-def nodes(*more: Node) -> Node:
-    """What follows `monitor`; `more` are further words of `track-ip`."""
+def nodes() -> Node:
+    """What follows `monitor`."""
     return choice(
         keyword(
             "track-ip",
@@ -160,8 +161,8 @@ def nodes(*more: Node) -> Node:
                 ),
                 _number("threshold", "weights of failed addresses", "threshold", _WEIGHT, TRACK_THRESHOLD),
                 _number("weight", "weight of a failure of tracking", "weight", _WEIGHT, TRACK_WEIGHT),
+                keyword("dynamic", "the gateway of the default route", DYNAMIC),
                 TRACK,
-                *more,
             ),
         ),
         _number("threshold", "weights of failures at which the interface goes down", "threshold", _WEIGHT, THRESHOLD),

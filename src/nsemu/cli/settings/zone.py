@@ -150,7 +150,11 @@ def zone_scopes(config: DeviceConfig) -> Iterator[Arguments]:
 ZONE_OBJECT = Setting("zone", _create, _delete, _zone_rows)
 ZONE_VROUTER = Setting("zone vrouter", _set_vrouter, _unset_vrouter, _vrouter_rows)
 ZONE_BLOCK = _switch("block", "block", lambda zone, on: replace(zone, block=on))
+ZONE_ASYMMETRIC_VPN = _switch("asymmetric_vpn", "asymmetric-vpn", lambda zone, on: replace(zone, asymmetric_vpn=on))
+ZONE_REASSEMBLY = _switch("reassembly", "reassembly-for-alg", lambda zone, on: replace(zone, reassembly=on))
 ZONE_TCP_RST = _switch("tcp_rst", "tcp-rst", lambda zone, on: replace(zone, tcp_rst=on))
+
+VPN_AND_ALG = (ZONE_ASYMMETRIC_VPN, ZONE_REASSEMBLY)
 
 _CARRIER = optional(
     choice(
@@ -191,6 +195,8 @@ NODES = (
                     ),
                     keyword("block", "block traffic between interfaces of the zone", ZONE_BLOCK),
                     keyword("tcp-rst", "answer non-SYN packets without session with a reset", ZONE_TCP_RST),
+                    keyword("asymmetric-vpn", "packets may come through another VPN of the zone", ZONE_ASYMMETRIC_VPN),
+                    keyword("reassembly-for-alg", "forward what came in fragments whole", ZONE_REASSEMBLY),
                     SCREEN_NODE,
                     transparent.ZONE_NODE,
                     ZONE_PBR_NODE,

@@ -28,7 +28,7 @@ def _rows(view: MonitorView) -> Iterator[str]:
     for what, rows in (("interface", view.interfaces), ("zone", view.zones)):
         for name, weight, failed in rows:
             yield f"{f'{what} {name}':<24}{weight:>6}  {_status(failed)}"
-    if view.record.track:
+    if view.record.tracks:
         yield f"{'track-ip':<24}{view.record.track_weight:>6}  {_status(view.track_failed)}"
 
 
@@ -38,7 +38,7 @@ def _status(failed: bool) -> str:
 
 def _track(context: Context, arguments: Arguments) -> str:
     view = _view(context, arguments)
-    if not view.record.track:
+    if not view.record.tracks:
         return "track ip is not enabled\n"
     failed = sum(target.failed for target in view.targets)
     return lines(

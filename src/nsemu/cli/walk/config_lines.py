@@ -16,10 +16,12 @@ from nsemu.cli.settings import (
     TREE,
     flow,
     interface,
+    interface_link,
     nat,
     pbr,
     policy,
     screen,
+    transparent,
     vpn,
     vrouter,
     vrouter_routing,
@@ -105,6 +107,13 @@ _INTERFACE_SETTINGS: Final[dict[str, tuple[Setting, ...]]] = {
     "NOT_FOR_SELF": (interface.INTERFACE_MANAGE, interface.INTERFACE_MANAGEABLE),
     "NO_TUNNEL": (interface.INTERFACE_ZONE,),
     "LINK_DOWN": (interface.INTERFACE_LINK_DOWN,),
+    "NO_PORT": (interface.INTERFACE_MODE,),
+    "FRAGMENTATION_NEEDED": (interface.INTERFACE_MTU,),
+    "ROUTE_DENIED": (interface_link.ROUTE_DENY,),
+    "UNKNOWN_VLAN": (interface.INTERFACE_ZONE,),
+    "UNKNOWN_MAC": (transparent.BROADCAST,),
+    "NON_IP": (transparent.BYPASS_NON_IP, transparent.BYPASS_NON_IP_ALL),
+    "OTHERS_IPSEC": (transparent.BYPASS_OTHERS_IPSEC,),
 }
 """Which lines of an interface decide, by type of step or name of drop reason."""
 

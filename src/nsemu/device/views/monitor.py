@@ -59,7 +59,7 @@ def monitor_view(device: Device, name: str) -> MonitorView:
         record,
         name in device.interfaces.held_down,
         name in device.monitors.failed,
-        tuple(_target(device, name, target.address) for target in record.targets if record.track),
+        tuple(_target(device, name, held.target.address) for held in device.monitors.of_interface(name)),
         tuple((other, weight, not up.get(other, False)) for other, weight in record.interfaces),
         tuple(zones),
     )

@@ -17,6 +17,8 @@ from nsemu.flow.steps import MacLookup
 from nsemu.runtime.drop import DropReason
 from nsemu.runtime.interface import RunInterface
 
+_VLAN1 = ("interface", "vlan1")
+
 
 def route(state: FlowState, setup: FlowSetup) -> DropReason | None:
     """Decide egress and destination zone, by the table of the layer at which the device works."""
@@ -32,6 +34,7 @@ def _bridge(state: FlowState, setup: FlowSetup) -> DropReason | None:
     """Decide egress and destination zone of a frame that came in on a port."""
     tables = state.bridge
     if setup.protocol in IPSEC and not tables.settings.bypass_others_ipsec:
+        setup.subject = _VLAN1
         return DropReason.OTHERS_IPSEC
     destination = setup.link_destination
     if not destination or tables.vlan1 is None or destination == tables.vlan1.mac:
@@ -78,7 +81,7 @@ def _unknown(state: FlowState, setup: FlowSetup) -> DropReason | None:
         return DropReason.UNKNOWN_MAC
     if state.bridge.settings.unknown_mac is UnknownMac.ARP:
         ask_for_mac(state, setup)
-        setup.detail = setup.link_destination.hex()
+        setup.detail, setup.subject = setup.link_destination.hex(), _VLAN1
         return DropReason.UNKNOWN_MAC
     ports = state.bridge.others(setup.ingress)
     if not ports:

@@ -56,6 +56,7 @@ def _check_vpn(state: FlowState, setup: FlowSetup, decision: Decision) -> DropRe
         setup.detail = f"came through {through.vpn}, {setup.detail}"
         return DropReason.SA_POLICY_DENY
     if not members:
+        setup.subject = ("vpn", found.policy.vpn) if found.policy.vpn is not None else setup.subject
         return DropReason.NO_SA
     # Of redundant tunnels the first that stands carries the traffic (B347, B360).
     path = next((member for member in members if member.tunnel.outbound is not None), members[0])
