@@ -75,7 +75,7 @@ def test_the_shape_of_a_problem() -> None:
         ("{kind: host, address: 10.1.1.5/24, gateway: 10.1.1.255}", "network or broadcast address of 10.1.1.0/24"),
         ("{kind: host, address: 10.1.1.5/24, gateway: gw}", "n.gateway: found 'gw'; allowed: an IPv4 address"),
         ("{kind: host, address: 10.1.1.5/24, services: http}", "n.services: found 'http'; allowed: a list"),
-        ("{kind: host, address: 10.1.1.5/24, services: [htp]}", "n.services[0]: found 'htp'; allowed: http, ftp, telnet, smtp, pop3, ident, echo, dns, dhcp, tftp; did you mean 'http'?"),
+        ("{kind: host, address: 10.1.1.5/24, services: [htp]}", "n.services[0]: found 'htp'; allowed: http, ftp, telnet, smtp, pop3, ident, echo, dns, dhcp, tftp, ntp, syslog; did you mean 'http'?"),
         ("{kind: host, address: 10.1.1.5/24, services: [{port: 4}]}", "n.services[0].name: missing"),
         ("{kind: host, address: 10.1.1.5/24, services: [{name: http, port: 0}]}", "found '0'; allowed: a whole number from 1 to 65535"),
         ("{kind: host, address: 10.1.1.5/24, services: [http, {name: ftp, port: 80}]}", "n.services[1]: found 'ftp'; port 80 is taken by http"),

@@ -120,11 +120,15 @@ class Device(IpsecUpcalls):
         self.dns = DnsClient(self.state, self._stream("dns"), self._names_changed)
         self._moved: set[int] = set()
         self.dhcp = DhcpClients(self.state, self._stream("dhcp"), self._lease_changed)
-        self.services = OwnServices(self.state, tuple(map(self._stream, OwnServices.STREAMS)), self.dns.lookup)
+        streams = tuple(map(self._stream, OwnServices.STREAMS))
+        self.services = OwnServices(self.state, self.clock, streams, self.dns.lookup)
+        self.event_log.listener = self.services.syslog.event
+        self.traffic_log.listener = self.services.syslog.traffic
         self._port_groups = PortGroups(scheduler, self.send_frame, self.receive)
         self.monitors = InterfaceMonitors(self.state, self.log, self._tracking_changed)
         self.records = PolicyRecords(scheduler, self.traffic_log, self.log)
         self.schedules = PolicySchedules(scheduler, self.clock, self._schedules_changed)
+        self.services.ntp.moved = self.schedules.look
         self.vpn_monitors = VpnMonitors(self.state, self.log, self._vpn_state_changed, self.clear_tunnel)
         self._compiler = Compiler(self.state, self.interfaces, self.dns, self.vpn_monitors)
         self.ike = IkeGlue(self.state, IkeEngine(self._stream("ike"), EngineSettings()), self.scheduler, self.log)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 
 from nsemu.config.device import DeviceConfig
 from nsemu.config.dhcp import dhcp_relays
+from nsemu.config.ntp import ntp_settings
+from nsemu.config.syslog import syslog_settings
 from nsemu.wire.address import AddressError, parse_ipv4
 
 
@@ -26,6 +28,8 @@ def _entries(config: DeviceConfig) -> Iterator[str]:
 def _servers(config: DeviceConfig) -> Iterator[str]:
     for relay in dhcp_relays(config).values():
         yield from relay.servers
+    yield from (server.address for server in syslog_settings(config).servers)
+    yield from (server.address for server in ntp_settings(config).servers)
 
 
 def addresses_of(text: str, lookup: Callable[[str], tuple[int, ...]]) -> tuple[int, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from nsemu.flow.packet import ICMP
@@ -30,10 +31,11 @@ class TrafficEntry:
 
 
 class TrafficLog:
-    """The newest entries."""
+    """The newest entries; `listener` is told of each."""
 
     def __init__(self) -> None:
         self.entries: deque[TrafficEntry] = deque(maxlen=CAPACITY)
+        self.listener: Callable[[TrafficEntry], None] | None = None
 
     def closed(self, session: Session, now: Instant) -> None:
         """A session of a logging policy ended."""
@@ -45,21 +47,24 @@ class TrafficLog:
 
     def denied(self, policy_id: int, now: Instant, flow: FlowTuple, protocol: int, service: str) -> None:
         """A logging policy refused a first packet."""
-        self.entries.append(
-            TrafficEntry(policy_id, now, 0, flow, (0, 0, 0, 0), protocol, service, 0, 0, "Traffic Denied", 0)
-        )
+        self._keep(TrafficEntry(policy_id, now, 0, flow, (0, 0, 0, 0), protocol, service, 0, 0, "Traffic Denied", 0))
 
     def clear(self, policy_id: int | None = None) -> None:
         """Forget all, or what one policy logged (`clear log traffic`)."""
         kept = [entry for entry in self.entries if policy_id not in {None, entry.policy_id}]
         self.entries = deque(kept, maxlen=CAPACITY)
 
+    def _keep(self, entry: TrafficEntry) -> None:
+        self.entries.append(entry)
+        if self.listener is not None:
+            self.listener(entry)
+
     def _add(self, session: Session, now: Instant, reason: str) -> None:
         rewrite = session.forward.rewrite
         flow = session.forward.flow
         if reason == "Close - AGE OUT" and session.protocol == ICMP and session.reverse.packets:
             reason = "Close - RESP"
-        self.entries.append(
+        self._keep(
             TrafficEntry(
                 session.policy.id if session.policy is not None else 0,
                 session.created,

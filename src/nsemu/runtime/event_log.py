@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -41,18 +41,22 @@ class EventEntry:
 
 
 class EventLog:
-    """The newest `CAPACITY` events."""
+    """The newest `CAPACITY` events; `listener` is told of each."""
 
-    __slots__ = ("_entries", "total")
+    __slots__ = ("_entries", "listener", "total")
 
     def __init__(self) -> None:
         self._entries: deque[EventEntry] = deque(maxlen=CAPACITY)
         self.total = 0
+        self.listener: Callable[[EventEntry], None] | None = None
 
     def add(self, at: Instant, type_: int, level: Level, text: str) -> None:
         """Log an event."""
-        self._entries.append(EventEntry(at, level, type_, text))
+        entry = EventEntry(at, level, type_, text)
+        self._entries.append(entry)
         self.total += 1
+        if self.listener is not None:
+            self.listener(entry)
 
     def newest_first(self) -> Iterator[EventEntry]:
         """The entries as `get event` lists them."""

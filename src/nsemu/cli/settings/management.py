@@ -1,4 +1,4 @@
-"""How the device is managed: SSH, Telnet, SNMP, syslog, NTP, NSM, licences. Kept without effect."""
+"""How the device is managed: SSH, Telnet, SNMP, syslog, NTP, NSM, licences. Syslog and NTP act; the rest is kept."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ _SNMPV3 = keyword(
     ),
 )
 
-SYSLOG = Shelf("syslog")
+SYSLOG = Shelf("syslog", acting=True)
 _LEVELS = ("emergency", "alert", "critical", "error", "warning", "notification", "information", "debugging")
 _FACILITIES = ("AUTH/SEC", *(f"local{index}" for index in range(8)))
 _SYSLOG = keyword(
@@ -141,7 +141,7 @@ _SYSLOG = keyword(
         SYSLOG.line("enable", "send messages"),
         SYSLOG.line("vpn", "through VPNs"),
         SYSLOG.line("src-interface", "interface towards the servers", _INTERFACE, uses={"interface": "interface"}),
-        SYSLOG.line("backup", "keep messages", flag("enable", "keep them", "enable")),
+        SYSLOG.line("backup", "keep messages", flag("enable", "keep them", "enable"), acting=False),
         keyword(
             "config",
             "a server",
@@ -150,7 +150,12 @@ _SYSLOG = keyword(
                 SYSLOG.setting("syslog config", ("server",), quoted=("server",)),
                 *(
                     keyword(
-                        word, help_, *nodes, SYSLOG.setting(f"syslog config {word}", ("server",), quoted=("server",))
+                        word,
+                        help_,
+                        *nodes,
+                        SYSLOG.setting(
+                            f"syslog config {word}", ("server",), quoted=("server",), acting=word != "transport"
+                        ),
                     )
                     for word, help_, nodes in (
                         (
@@ -177,7 +182,7 @@ _SYSLOG = keyword(
         ),
     ),
 )
-NTP = Shelf("ntp")
+NTP = Shelf("ntp", acting=True)
 
 
 def _ntp_server(word: str, help: str) -> Node:
@@ -217,12 +222,12 @@ _NTP = keyword(
         NTP.line("interval", "minutes between questions", number("minutes", 1, 1440, "minutes")),
         NTP.line("max-adjustment", "largest change", number("seconds", 0, 3600, "seconds")),
         NTP.line("auth", "authentication", words("mode", {"required": "always", "preferred": "if possible"})),
-        NTP.line("no-ha-sync", "not in a cluster"),
-        NTP.line("timezone", "hours east of UTC", argument("hours", NumberType(-12, 13), "hours")),
+        NTP.line("no-ha-sync", "not in a cluster", acting=False),
+        NTP.line("timezone", "hours east of UTC", argument("hours", NumberType(-12, 13), "hours"), acting=False),
         NTP.line("vpn", "through VPNs"),
     ),
 )
-CLOCK = Shelf("clock")
+CLOCK = Shelf("clock", acting=True)
 CLOCK_NODES: tuple[Node, ...] = (CLOCK.line("ntp", "take the time from time servers"),)
 NSM = Shelf("nsmgmt")
 _REPORTS = {

@@ -40,7 +40,7 @@ def _identity(view: SystemView) -> Iterator[str]:
 def _dates(clock: ClockView) -> Iterator[str]:
     saving = "enabled" if clock.has_saving else "disabled"
     yield f"Date {dated(clock.now)}, Daylight Saving Time {saving}"
-    yield "The Network Time Protocol is Disabled"
+    yield f"The Network Time Protocol is {'Enabled' if clock.has_ntp else 'Disabled'}"
     hours, rest = divmod(clock.uptime, 3600)
     booted = clock.booted
     since = f"{booted.day}{booted:%b%Y:%H:%M:%S}"

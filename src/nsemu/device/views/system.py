@@ -20,7 +20,7 @@ class ClockView:
     """The calendar side of a device. Dates are local; `uptime` in whole seconds; `timezone` in hours east of UTC.
 
     `unix_nanoseconds` is UTC, counted from 1 January 1970. `has_saving` tells whether the clocks are
-    changed in summer.
+    changed in summer, `has_ntp` whether time servers set them.
     """
 
     now: datetime
@@ -29,6 +29,7 @@ class ClockView:
     timezone: int
     unix_nanoseconds: int
     has_saving: bool = False
+    has_ntp: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ def clock_view(device: Device) -> ClockView:
         zone.hours,
         whole,
         zone.saving is not None,
+        device.services.ntp.settings.enabled,
     )
 
 

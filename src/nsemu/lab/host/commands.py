@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from nsemu.lab.arguments import CommandRefused, suggestion
-from nsemu.lab.host import client_commands, name_commands, packet_commands
+from nsemu.lab.host import client_commands, log_commands, name_commands, packet_commands
 from nsemu.lab.host.services.registry import SERVICES, ServiceError, ServiceSpec
 from nsemu.lab.host.store import FileError
 from nsemu.lab.stack_commands import STACK_COMMANDS
@@ -181,7 +181,7 @@ HOST_COMMANDS: Final[dict[str, HostCommand]] = {
     "connections": HostCommand(_connections, "", "Show the TCP connections and open ports"),
     "files": HostCommand(_files, "[PATH]", "List a directory of the host, or show a file"),
     "mail": HostCommand(_mail, "[USER]", "Show the mail a user has received"),
-    **{name: HostCommand(*command) for name, command in name_commands.COMMANDS.items()},
+    **{name: HostCommand(*command) for name, command in {**name_commands.COMMANDS, **log_commands.COMMANDS}.items()},
     "user": HostCommand(_user, "[NAME password PASSWORD]", "List the users, or set one"),
     "help": HostCommand(_help, "[COMMAND]", "Show the commands"),
     "?": HostCommand(_help, "[COMMAND]", "The same as help"),

@@ -13,7 +13,9 @@ from nsemu.lab.host.probe import Probe, ProbeKind
 from nsemu.lab.host.services import dns
 from nsemu.lab.host.services.context import ServiceContext
 from nsemu.lab.host.services.dhcp import DhcpServer
+from nsemu.lab.host.services.ntp import NtpServer
 from nsemu.lab.host.services.registry import SERVICES, ServiceError, ServiceKind, ServiceSpec
+from nsemu.lab.host.services.syslog import SyslogServer
 from nsemu.lab.host.services.tftp import TftpServer
 from nsemu.lab.host.store import HostStore
 from nsemu.lab.ip_stack import DEFAULT_MTU, IpStack
@@ -138,6 +140,10 @@ class Host:
             return DhcpServer(self.stack, self.interface.prefixes[0], lambda: self.store.pool, spec.port).socket
         if spec.kind.name == "tftp":
             return TftpServer(self.stack, self.store.files, spec.port).socket
+        if spec.kind.name == "ntp":
+            return NtpServer(self.stack, self.store.clock, spec.port).socket
+        if spec.kind.name == "syslog":
+            return SyslogServer(self.stack, self.store.syslog, spec.port).socket
         return self._bind_echo(spec.port)
 
     def _bind_dns(self, port: int) -> UdpSocket:

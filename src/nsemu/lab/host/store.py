@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -9,6 +10,8 @@ from typing import Final
 
 from nsemu.lab.host.services.dhcp import DhcpPool
 from nsemu.lab.host.services.dns import DnsZone
+from nsemu.lab.host.services.ntp import TimeSource
+from nsemu.lab.host.services.syslog import KEPT, KeptMessage
 
 DEFAULT_USER: Final = "guest"
 DEFAULT_PASSWORD: Final = "guest"
@@ -99,7 +102,8 @@ class FileTree:
 class HostStore:
     """`users` maps a name to its password; `mail` maps a user to the messages, oldest first.
 
-    `zone` is what the DNS service answers, `pool` what the DHCP service hands out.
+    `zone` is what the DNS service answers, `pool` what the DHCP service hands out, `clock` what the NTP service tells;
+    `syslog` are the messages that came, oldest first.
     """
 
     files: FileTree = field(default_factory=FileTree)
@@ -107,6 +111,8 @@ class HostStore:
     mail: dict[str, list[bytes]] = field(default_factory=dict)
     zone: DnsZone = field(default_factory=DnsZone)
     pool: DhcpPool | None = None
+    clock: TimeSource = field(default_factory=TimeSource)
+    syslog: deque[KeptMessage] = field(default_factory=lambda: deque(maxlen=KEPT))
 
     def admits(self, user: str, password: str) -> bool:
         """Whether the password is the user's."""

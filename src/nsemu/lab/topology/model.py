@@ -30,6 +30,8 @@ SERVICE_PORTS: Final[Mapping[str, int]] = {
     "dns": 53,
     "dhcp": 67,
     "tftp": 69,
+    "ntp": 123,
+    "syslog": 514,
 }
 """The services a host can offer, with their well-known ports (IANA)."""
 

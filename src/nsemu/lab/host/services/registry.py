@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from nsemu.lab.arguments import suggestion
-from nsemu.lab.host.services import dhcp, dns, echo, ftp, http, ident, pop3, smtp, telnet, tftp
+from nsemu.lab.host.services import dhcp, dns, echo, ftp, http, ident, ntp, pop3, smtp, syslog, telnet, tftp
 from nsemu.lab.host.services.context import ServiceContext
 from nsemu.runtime.tcp.channel import Channel, Conversation
 
@@ -42,6 +42,8 @@ SERVICES: Final = {
         ServiceKind("dns", dns.PORT, None, udp=True),
         ServiceKind("dhcp", dhcp.PORT, None, udp=True),
         ServiceKind("tftp", tftp.PORT, None, udp=True),
+        ServiceKind("ntp", ntp.PORT, None, udp=True),
+        ServiceKind("syslog", syslog.PORT, None, udp=True),
     )
 }
 
