@@ -95,7 +95,8 @@ class LinuxBox:
 
     def write(self, path: str, text: str) -> None:
         """Make a file inside."""
-        self.run(f"echo {base64.b64encode(text.encode()).decode()} | base64 -d > {path}")
+        self.run(f"rm -f {path}; echo {base64.b64encode(text.encode()).decode()} | base64 -d > {path}")
+        assert self.run(f"cat {path}") == text
 
     def _listen(self, patience: float) -> None:
         assert self.process.stdout is not None

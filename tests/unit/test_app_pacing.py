@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from nsemu.sim.pacing import SLICE, Pacer
+from nsemu.sim.realtime import RealTimeScheduler
 from nsemu.sim.scheduler import MILLISECOND, SECOND, LivelockError, Scheduler
 from nsemu.sim.wait import Wait, satisfy
 
@@ -158,3 +161,54 @@ def test_a_batch_wait_lets_any_number_of_events_pass_while_time_moves(monkeypatc
     _busy(scheduler)
     satisfy(Wait(MILLISECOND, lambda: False), scheduler)
     assert scheduler.now == MILLISECOND
+
+
+def tied() -> tuple[RealTimeScheduler, Wall, Pacer]:
+    """A joined lab's scheduler, which starts to count before its pacer does."""
+    wall = Wall()
+    scheduler = RealTimeScheduler(wall)
+    wall.now += 3 * SECOND
+    return scheduler, wall, Pacer(scheduler, 1.0, wall)
+
+
+def test_a_tied_lab_stands_where_the_wall_clock_stands_however_long_it_took_to_start() -> None:
+    scheduler, wall, pacer = tied()
+    ran: list[int] = []
+    scheduler.at(4 * SECOND, lambda: ran.append(scheduler.now))
+    pacer.run_due()
+    assert (scheduler.now, ran) == (3 * SECOND, [])
+    wall.now += SECOND
+    pacer.run_due()
+    assert ran == [4 * SECOND]
+
+
+def test_what_a_frame_from_outside_sets_going_is_done_at_once() -> None:
+    """The frame arrives later than the lab was last looked at; what follows at that instant does not wait."""
+    scheduler, wall, pacer = tied()
+    reader, writer = os.pipe()
+    ran: list[int] = []
+
+    def arrived() -> None:
+        os.read(reader, 1)
+        scheduler.after(0, lambda: ran.append(scheduler.now))
+
+    try:
+        scheduler.watch(reader, arrived)
+        os.write(writer, b"x")
+        wall.cost = 1000
+        pacer.run_due()
+    finally:
+        os.close(reader)
+        os.close(writer)
+    assert len(ran) == 1
+
+
+@pytest.mark.parametrize("rate", [0, 0.5, 60])
+def test_a_tied_lab_has_no_other_rate(rate: float) -> None:
+    _, _, pacer = tied()
+    with pytest.raises(ValueError, match="runs in real time, at rate 1"):
+        pacer.set_rate(rate)
+    with pytest.raises(ValueError, match="runs in real time, at rate 1"):
+        pacer.pause()
+    pacer.set_rate(1)
+    assert pacer.rate == 1

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from nsemu.app.problems import ANSWER_NO, Subparsers, Unusable, rate, seed, usable
 from nsemu.app.serve import add_listening
-from nsemu.app.starting import STATE_FOLDER, start_lab, state_folder
+from nsemu.app.starting import STATE_FOLDER, pacer_of, start_lab, state_folder
 
 if TYPE_CHECKING:
     from nsemu.app.lab_shell.session import Session
@@ -77,9 +77,8 @@ def _session(options: argparse.Namespace, *, interactive: bool) -> Session:
         options.topology, options.seed, state=state_folder(options.state, options.topology), fresh=options.fresh
     )
     from nsemu.app.lab_shell.session import Session
-    from nsemu.sim.pacing import Pacer
 
-    return Session(lab, Pacer(lab.scheduler, options.rate), interactive)
+    return Session(lab, pacer_of(lab, options.rate), interactive)
 
 
 def _shell(options: argparse.Namespace, session: Session) -> LabShell:

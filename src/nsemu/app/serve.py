@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from nsemu.app.problems import Subparsers, base_port, rate, seed, usable
-from nsemu.app.starting import STATE_FOLDER, start_lab, state_folder
+from nsemu.app.starting import STATE_FOLDER, pacer_of, start_lab, state_folder
 
 if TYPE_CHECKING:
     from nsemu.app.consoles.hub import Hub
@@ -64,11 +64,10 @@ def execute(options: argparse.Namespace) -> int:
     import asyncio
 
     from nsemu.app.lab_shell.session import Session
-    from nsemu.sim.pacing import Pacer
 
     state = state_folder(options.state, options.topology)
     lab = start_lab(options.topology, options.seed, state=state, fresh=options.fresh)
-    session = Session(lab, Pacer(lab.scheduler, options.rate))
+    session = Session(lab, pacer_of(lab, options.rate))
     with usable():
         asyncio.run(_serve(session, options, state / lab.name))
     return 0

@@ -6,10 +6,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nsemu.app.problems import usable
+from nsemu.app.problems import Unusable, usable
 
 if TYPE_CHECKING:
     from nsemu.api.lab import Lab
+    from nsemu.sim.pacing import Pacer
 
 STATE_FOLDER = ".nsemu-state"
 
@@ -22,6 +23,17 @@ def start_lab(path: Path, seed: int | None = None, *, state: Path | None = None,
         lab = Lab.load(path, seed, state=state, fresh=fresh)
     warn(lab)
     return lab
+
+
+def pacer_of(lab: Lab, rate: float) -> Pacer:
+    """The pacer of a lab at a rate. Raises Unusable."""
+    from nsemu.sim.pacing import Pacer
+
+    try:
+        return Pacer(lab.scheduler, rate)
+    except ValueError as error:
+        lab.close()
+        raise Unusable([f"nsemu: {error}"]) from None
 
 
 def warn(lab: Lab) -> None:

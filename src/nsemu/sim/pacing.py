@@ -34,15 +34,17 @@ def never() -> bool:
 class Pacer:
     """Keeps virtual time at `rate` virtual seconds a wall second, from where it stands when the rate is chosen.
 
-    A lab that cannot keep up loses the time: it runs as fast as it can and does not try to catch up.
+    A lab that cannot keep up loses the time: it runs as fast as it can and does not try to catch up. With a scheduler
+    that is `tied` to the wall clock (`sim.realtime`) there is rate 1 alone.
     """
 
-    __slots__ = ("_clock", "_paused", "_rate", "_scheduler", "_virtual", "_wall")
+    __slots__ = ("_clock", "_paused", "_rate", "_scheduler", "_virtual", "_wall", "tied")
 
     def __init__(self, scheduler: Scheduler, rate: float = 1.0, clock: Callable[[], int] = wall_clock) -> None:
         """Raises ValueError for a rate that is none."""
         self._scheduler = scheduler
         self._clock = clock
+        self.tied = scheduler.wall_now() is not None
         self._rate = 1.0
         self._paused = False
         self.set_rate(rate)
@@ -53,16 +55,19 @@ class Pacer:
         return 0.0 if self._paused else self._rate
 
     def set_rate(self, rate: float) -> None:
-        """Choose the rate; 0 stops time. Raises ValueError for a number below 0 or above FASTEST."""
+        """Choose the rate; 0 stops time. Raises ValueError for one below 0 or above FASTEST, or when tied all but 1."""
         if not math.isfinite(rate) or not 0 <= rate <= FASTEST:
             raise ValueError(f"rate {rate:g} is not from 0 to {FASTEST:g}")
+        if rate != 1:
+            self._refuse_when_tied()
         self._paused = rate == 0
         if rate:
             self._rate = rate
         self.anchor()
 
     def pause(self) -> None:
-        """Stop time; `resume` goes on at the rate of before."""
+        """Stop time; `resume` goes on at the rate of before. Raises ValueError when tied."""
+        self._refuse_when_tied()
         self._paused = True
 
     def resume(self) -> None:
@@ -83,14 +88,14 @@ class Pacer:
         if self._paused:
             return _LONGEST_SLEEP
         scheduler, start = self._scheduler, self._clock()
-        target = self._virtual + int((start - self._wall) * self._rate)
-        if limit is not None:
-            target = min(target, limit)
+        target = self._target(start, limit)
         events = 0
         while scheduler.step(target):
             if over():
                 return 0.0
             events += 1
+            if self.tied:
+                target = self._target(start, limit)
             if events % _EVENTS_PER_LOOK == 0 and self._clock() - start > SLICE:
                 if target - scheduler.now > self._rate * _TOLERATED_LAG:
                     self.anchor()
@@ -115,9 +120,23 @@ class Pacer:
         self.anchor()
         return True
 
+    def _refuse_when_tied(self) -> None:
+        if self.tied:
+            raise ValueError("a lab that is joined to the machine's networks runs in real time, at rate 1")
+
+    def _target(self, clock: int, limit: Instant | None) -> Instant:
+        """How far virtual time may go by now."""
+        tied = self._scheduler.wall_now()
+        target = self._virtual + int((clock - self._wall) * self._rate) if tied is None else tied
+        return target if limit is None else min(target, limit)
+
     def _sleep(self) -> float:
         deadline = self._scheduler.next_deadline()
         if deadline is None:
             return _LONGEST_SLEEP
-        wall = (deadline - self._virtual) / self._rate - (self._clock() - self._wall)
+        tied = self._scheduler.wall_now()
+        if tied is None:
+            wall = (deadline - self._virtual) / self._rate - (self._clock() - self._wall)
+        else:
+            wall = deadline - tied
         return min(max(wall / SECOND, 0.001), _LONGEST_SLEEP)

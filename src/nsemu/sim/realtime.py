@@ -13,7 +13,7 @@ from typing import Final
 from nsemu.sim.pacing import wall_clock
 from nsemu.sim.scheduler import MILLISECOND, SECOND, Instant, Scheduler
 
-_LOOK_AGAIN: Final = 5 * MILLISECOND
+_LOOK_AGAIN: Final = 2 * MILLISECOND
 _LONGEST_SLEEP: Final = SECOND // 4
 
 
@@ -35,6 +35,15 @@ class RealTimeScheduler(Scheduler):
     def unwatch(self, descriptor: int) -> None:
         """Look at it no longer."""
         self._readers.pop(descriptor, None)
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """The file descriptors that are watched."""
+        return tuple(self._readers)
+
+    def wall_now(self) -> Instant:
+        """Where virtual time should stand."""
+        return self._elapsed()
 
     def next_deadline(self) -> Instant | None:
         """When to look again: the next event, or soon, as a frame may come at any time."""

@@ -75,6 +75,10 @@ class Scheduler:
         """Call `callback(*args)` when `delay` nanoseconds have passed."""
         return self.at(self.now + delay, callback, *args)
 
+    def wall_now(self) -> Instant | None:
+        """Where the wall clock stands in virtual time, of a scheduler that is tied to it; None of any other."""
+        return None
+
     def next_deadline(self) -> Instant | None:
         """When the next event is due, or None when nothing is pending."""
         heap = self._heap

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -19,6 +20,7 @@ from nsemu.cli.login import Caller, Login
 from nsemu.cli.teletype import Cancellable, Greeting, Line, Teletype
 from nsemu.device.device import Device
 from nsemu.sim.pacing import Pacer
+from nsemu.sim.realtime import RealTimeScheduler
 from nsemu.sim.scheduler import SECOND, Duration
 
 MOST_SESSIONS: Final = 64
@@ -54,6 +56,10 @@ class Hub:
 
     async def keep_time(self, *, always: bool) -> None:
         """Let time pass until `end`: `always`, or only while somebody waits (a terminal lets it pass otherwise)."""
+        with self._woken_by_frames():
+            await self._keep_time(always)
+
+    async def _keep_time(self, always: bool) -> None:
         while not self._ended:
             self._stirred.clear()
             delay = self.pacer.run_due() if always or self.waiting else None
@@ -64,6 +70,19 @@ class Hub:
                 await asyncio.wait_for(self._stirred.wait(), delay)
             except TimeoutError:
                 continue
+
+    @contextmanager
+    def _woken_by_frames(self) -> Iterator[None]:
+        """A frame from outside the lab is taken at once."""
+        scheduler, loop = self.lab.scheduler, asyncio.get_running_loop()
+        descriptors = scheduler.descriptors if isinstance(scheduler, RealTimeScheduler) else ()
+        for descriptor in descriptors:
+            loop.add_reader(descriptor, self._stirred.set)
+        try:
+            yield
+        finally:
+            for descriptor in descriptors:
+                loop.remove_reader(descriptor)
 
     def end(self) -> None:
         """Let `keep_time` return. Cancelling is no substitute: `wait_for` of Python 3.11 can swallow a cancellation."""

@@ -9,7 +9,10 @@ from nsemu.sim.wait import Wait
 
 
 class LabPace(PacedTime):
-    """At the session's rate, save for jumps, which go as fast as they can in slices that leave the keyboard alive."""
+    """At the session's rate, save for jumps, which go as fast as they can in slices that leave the keyboard alive.
+
+    A lab that is joined to the machine's networks cannot jump: there it takes its time.
+    """
 
     def __init__(self, session: Session) -> None:
         super().__init__(session.lab.scheduler, session.pacer)
@@ -17,6 +20,6 @@ class LabPace(PacedTime):
 
     def towards(self, wait: Wait) -> float | None:
         """Let time pass until the wait is over, for a moment; None when it is."""
-        if not isinstance(wait, Jump):
+        if not isinstance(wait, Jump) or self._session.pacer.tied:
             return super().towards(wait)
         return None if self._session.pacer.hurry(wait.until, wait.ready or never) else 0.0

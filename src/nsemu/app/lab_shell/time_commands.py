@@ -44,7 +44,10 @@ def _rate(session: Session, words: Sequence[str]) -> str:
 
 def _pause(session: Session, words: Sequence[str]) -> str:
     expect(words, 0, 0, "pause")
-    session.pacer.pause()
+    try:
+        session.pacer.pause()
+    except ValueError as error:
+        raise Refused(str(error)) from None
     return _pace(session)
 
 
