@@ -116,7 +116,6 @@ def test_l2tp_and_its_pool() -> None:
 ns208-> set ippool sutro 10.1.3.100 10.1.3.40
 invalid range 10.1.3.100 to 10.1.3.40 (the higher address last, at most 65535 addresses expected)
 ns208-> set ippool sutro 10.1.3.40 10.1.3.100
-Note: ippool is kept in the configuration but not emulated.
 ns208-> set l2tp default ?
 auth                 who checks the users
 dns1                 first DNS server

@@ -458,6 +458,24 @@ RESTORED = {
     "user ike-id": ("set user u1 ike-id u-fqdn a@b.c share-limit 9", "unset user u1"),
     "user password": ("set user u1 password p", "unset user u1"),
     "user type": ("set user u1 type l2tp xauth", "unset user u1"),
+    "user remote-settings": (
+        "set user known remote-settings ipaddr 10.5.5.5 dns1 10.1.1.53",
+        "unset user known remote-settings",
+    ),
+    "ippool": ("set ippool p 10.5.5.1 10.5.5.9", "unset ippool p"),
+    "ike gateway xauth": (
+        "set user known type xauth\nset ike gateway gw1 xauth server Local user known",
+        "unset ike gateway gw1 xauth\nunset user known type xauth",
+    ),
+    "xauth lifetime": ("set xauth lifetime 9", "unset xauth lifetime"),
+    "xauth default ippool": (
+        "set ippool p 10.5.5.1 10.5.5.9\nset xauth default ippool p",
+        "unset xauth default ippool\nunset ippool p",
+    ),
+    **{
+        f"xauth default {word}": (f"set xauth default {word} 10.1.1.53", f"unset xauth default {word}")
+        for word in ("dns1", "dns2", "wins1", "wins2")
+    },
     "user enable": ("unset user known enable", "set user known enable"),
     "user-group location": ("set user-group g1 location external", "unset user-group g1"),
     "user-group user": ("set user-group known user known", "unset user-group known user known"),
@@ -485,7 +503,7 @@ ONE_WAY = {
     "user-group",
     "user-group id",
     "pki authority cert-status",  # removes several settings
-    *(f"{kind} with all its lines" for kind in ("auth-server", "ippool", "l2tp", "pppoe")),
+    *(f"{kind} with all its lines" for kind in ("auth-server", "l2tp", "pppoe")),
     *(f"{kind} with all its lines" for kind in ("snmp community",)),
 }
 

@@ -166,7 +166,7 @@ def test_all_of_them_together_replay() -> None:
             "unset interface tunnel.7",
         ),
         (
-            "set ike gateway g2 address 9.9.9.9 outgoing-interface e3 preshare k\nset ike gateway g2 xauth",
+            "set ike gateway g2 address 9.9.9.9 outgoing-interface e3 preshare k\nset ike gateway g2 tos 9",
             "unset ike gateway g2",
         ),
         ("set vpn v2 gateway gw1\nset vpn v2 dscp-mark 7", "unset vpn v2"),

@@ -133,7 +133,7 @@ class Evaluator:
 
 
 def fits(entry: ServiceEntry, packet: Traffic) -> bool:
-    _, _, protocol, first, second = packet
+    protocol, first, second = packet[2:5]
     if entry.protocol == 0:
         return True
     if entry.protocol != protocol:

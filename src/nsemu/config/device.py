@@ -14,6 +14,7 @@ from nsemu.config.authentication import AuthSettings
 from nsemu.config.flow import FlowSettings
 from nsemu.config.ike import IkeGateway, IkeSettings, Phase1Proposal, Phase2Proposal
 from nsemu.config.interface import Interface, InterfaceKind, InterfaceMode
+from nsemu.config.ippool import IpPool
 from nsemu.config.kept import Kept
 from nsemu.config.nat import DipGroups, DipPool, Mip, MipKey, NatSettings, NhtbKey, Vip, VipKey
 from nsemu.config.platform import DEFAULT_PLATFORM, PLATFORMS, Platform
@@ -66,6 +67,7 @@ class DeviceConfig:
     vpn_groups: Mapping[int, VpnGroup] = field(default_factory=dict)
     users: Mapping[str, User] = field(default_factory=dict)
     user_groups: Mapping[str, UserGroup] = field(default_factory=dict)
+    ippools: Mapping[str, IpPool] = field(default_factory=dict)
     kept: Kept = field(default_factory=dict)
 
 

@@ -18,6 +18,7 @@ from nsemu.config.device import DeviceConfig
 from nsemu.config.flow import FlowSettings
 from nsemu.config.ike import IkeGateway, IkeSettings, Phase1Proposal, Phase2Proposal
 from nsemu.config.interface import Interface
+from nsemu.config.ippool import IpPool
 from nsemu.config.kept import KeptKey, KeptLine
 from nsemu.config.nat import DipPool, Mip, MipKey, NatSettings, NhtbKey, Vip, VipKey
 from nsemu.config.policy import Policy, ZonePair
@@ -126,6 +127,7 @@ class Editor:
         self.vpn_groups: Table[int, VpnGroup] = Table(base.vpn_groups, journal)
         self.users: Table[str, User] = Table(base.users, journal)
         self.user_groups: Table[str, UserGroup] = Table(base.user_groups, journal)
+        self.ippools: Table[str, IpPool] = Table(base.ippools, journal)
         self.kept: Table[KeptKey, KeptLine] = Table(base.kept, journal)
 
     @property
@@ -230,5 +232,6 @@ class Editor:
             vpn_groups=self.vpn_groups.data,
             users=self.users.data,
             user_groups=self.user_groups.data,
+            ippools=self.ippools.data,
             kept=self.kept.data,
         )

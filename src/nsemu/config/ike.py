@@ -134,6 +134,39 @@ class DeadPeerDetection:
 
 
 @dataclass(frozen=True, slots=True)
+class GatewayXauth:
+    """`xauth …` of a gateway: whoever calls must log in. `user` or `group` limit who may, "" for any XAuth user.
+
+    With `method` the device itself would log in at the peer, with `bypass` clients would get settings without a login.
+    """
+
+    server: str = ""
+    user: str = ""
+    group: str = ""
+    bypass: bool = False
+    method: str = ""
+    username: str = ""
+    password: str = field(default="", repr=False)
+
+    @property
+    def asks(self) -> bool:
+        """Whether the device asks its peers for name and password."""
+        return not self.method and not self.bypass
+
+
+@dataclass(frozen=True, slots=True)
+class XauthSettings:
+    """`set xauth …`: what clients are told after their login. `lifetime` is in minutes; addresses are ints or None."""
+
+    lifetime: int = 480
+    pool: str = ""
+    dns1: int | None = None
+    dns2: int | None = None
+    wins1: int | None = None
+    wins2: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class IkeGateway:
     """`set ike gateway NAME …`: the remote peer.
 
@@ -158,6 +191,7 @@ class IkeGateway:
     nat_traversal: NatTraversal = NatTraversal()
     heartbeat: Heartbeat = Heartbeat()
     dpd: DeadPeerDetection = DeadPeerDetection()
+    xauth: GatewayXauth | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,3 +206,4 @@ class IkeSettings:
     soft_lifetime_buffer: int = 10
     monitor_interval: int = 10
     monitor_threshold: int = 10
+    xauth: XauthSettings = XauthSettings()

@@ -27,6 +27,7 @@ TABLES: Final[Mapping[str, str]] = {
     "policy": "policies",
     "service": "services",
     "user": "users",
+    "ippool": "ippools",
     "user group": "user_groups",
     "administrator": "admins",
     "scheduler": "schedules",

@@ -14,7 +14,7 @@ from typing import Final, Protocol
 
 from nsemu.config.address import PREDEFINED_ADDRESSES, Address, AddressGroup, AddressKey
 from nsemu.config.authentication import AuthSettings
-from nsemu.config.ike import IkeGateway, Phase1Proposal, Phase2Proposal
+from nsemu.config.ike import IkeGateway, IkeSettings, Phase1Proposal, Phase2Proposal
 from nsemu.config.interface import Interface
 from nsemu.config.kept import Kept, Owner, kept_users
 from nsemu.config.mapped import mip_name, resolve_mapped, vip_name
@@ -69,6 +69,8 @@ class Tables(Protocol):
     def users(self) -> Mapping[str, User]: ...  # noqa: D102
     @property
     def user_groups(self) -> Mapping[str, UserGroup]: ...  # noqa: D102
+    @property
+    def ike(self) -> IkeSettings: ...  # noqa: D102
     @property
     def kept(self) -> Kept: ...  # noqa: D102
     @property
@@ -277,12 +279,17 @@ def users_of_kept(tables: Tables, owner: Owner) -> list[str]:
         or (kind == "l2tp" and policy.l2tp == name)
         or (kind == "scheduler" and policy.schedule == name)
     )
-    if kind == "ippool":
-        users += [_quoted("user", user.name) for user in tables.users.values() if user.remote.pool == name]
     if kind == "auth-server":
         servers = {"auth default auth server": tables.auth.default_server, "webauth server": tables.auth.webauth_server}
         users += [what for what, server in servers.items() if server == name]
     return users + kept_users(tables.kept, owner)
+
+
+def users_of_ippool(tables: Tables, name: str) -> list[str]:
+    """Users and other settings that name a pool of addresses."""
+    users = [_quoted("user", user.name) for user in tables.users.values() if user.remote.pool == name]
+    users += ["xauth default ippool"] if tables.ike.xauth.pool == name else []
+    return users + kept_users(tables.kept, ("ippool", name))
 
 
 def users_of_gateway(tables: Tables, name: str) -> list[str]:
@@ -312,12 +319,22 @@ def policies_of_vpn_group(tables: Tables, number: int) -> list[str]:
 def users_of_user(tables: Tables, name: str) -> list[str]:
     """User groups and gateways that name a user."""
     users = [_quoted("user group", group.name) for group in tables.user_groups.values() if name in group.members]
-    return users + _dialup_gateways(tables, name) + users_of_kept(tables, ("user", name))
+    users += _dialup_gateways(tables, name) + _xauth_gateways(tables, "user", name)
+    return users + users_of_kept(tables, ("user", name))
 
 
 def users_of_user_group(tables: Tables, name: str) -> list[str]:
     """Gateways and other settings that name a user group."""
-    return _dialup_gateways(tables, name) + users_of_kept(tables, ("user group", name))
+    gateways = _dialup_gateways(tables, name) + _xauth_gateways(tables, "group", name)
+    return gateways + users_of_kept(tables, ("user group", name))
+
+
+def _xauth_gateways(tables: Tables, word: str, name: str) -> list[str]:
+    return [
+        _quoted("gateway", gateway.name)
+        for gateway in tables.gateways.values()
+        if gateway.xauth is not None and getattr(gateway.xauth, word) == name and gateway.dialup != name
+    ]
 
 
 def _dialup_gateways(tables: Tables, name: str) -> list[str]:

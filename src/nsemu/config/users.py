@@ -43,6 +43,11 @@ class UserIkeId:
     text: str
     share_limit: int = 1
 
+    @property
+    def is_group(self) -> bool:
+        """Whether it is a group IKE ID: several peers may use it, or it is but a part of their subjects."""
+        return self.share_limit > 1 or self.kind in {IkeIdKind.WILDCARD, IkeIdKind.CONTAINER}
+
 
 @dataclass(frozen=True, slots=True)
 class RemoteSettings:

@@ -10,7 +10,9 @@ from nsemu.device.dns import DnsClient
 from nsemu.device.interfaces import InterfaceSet
 from nsemu.device.translation import compile_translation
 from nsemu.device.tunnels import (
+    Selector,
     TunnelPlan,
+    client_plan,
     gateway_parameters,
     manual_parameters,
     nat_variants,
@@ -19,11 +21,13 @@ from nsemu.device.tunnels import (
     vpns_of_policy,
 )
 from nsemu.device.vpn_monitor import VpnMonitors
+from nsemu.flow.clients import ClientTable
 from nsemu.flow.nhtb import bound_tunnel
 from nsemu.flow.screening import configure as configure_screening
 from nsemu.flow.state import FlowState
 from nsemu.flow.tunnels import TunnelPath
 from nsemu.ike.engine import IkeEngine
+from nsemu.ike.parameters import DialupTunnel
 from nsemu.ipsec.sa import SaParameters
 from nsemu.ipsec.tunnel import Tunnel
 from nsemu.policy.table import PolicyTable, compile_policies
@@ -119,10 +123,10 @@ class Compiler:
         tunnels = {
             identifier: tunnel_parameters(identifier, plan)
             for identifier, plan in self.plans.items()
-            if plan.settings.gateway in gateways and plan.proposals
+            if plan.settings.gateway in gateways and plan.proposals and not plan.caller
         }
         for identifier, path in self._state.paths.items():
-            path.negotiable = identifier in tunnels
+            path.negotiable = identifier in tunnels or path.inner is not None
         engine.settings = replace(
             engine.settings,
             respond_bad_spi=config.ike.respond_bad_spi,
@@ -152,7 +156,9 @@ class Compiler:
     def _tunnels(self, config: DeviceConfig) -> None:
         state = self._state
         addresses = {name: interface.address for name, interface in state.interfaces.items()}
-        plans = {plan.key: plan for plan in plan_tunnels(config, addresses, self._names.lookup)}
+        planned = plan_tunnels(config, addresses, self._names.lookup)
+        planned += self._client_plans({(plan.vpn, plan.selector): plan for plan in planned if plan.dialup})
+        plans = {plan.key: plan for plan in planned}
         existing = {plan.key: identifier for identifier, plan in self.plans.items()}
         for key, identifier in existing.items():
             if key not in plans or plans[key].settings.outgoing_interface not in state.interfaces:
@@ -177,6 +183,38 @@ class Compiler:
             for sa in tunnel.outbound_sas:
                 sa.set_df(plan.settings.df)
         return tunnel
+
+    def _client_plans(self, templates: dict[tuple[str, Selector], TunnelPlan]) -> list[TunnelPlan]:
+        """The tunnels of the dialup clients that are connected, as far as what they were made of is still there."""
+        found = []
+        for identifier, plan in self.plans.items():
+            template = templates.get((plan.vpn, plan.template)) if plan.template is not None else None
+            if template is not None:
+                peer = self._state.database.tunnels[identifier].settings.peer
+                found.append(client_plan(template, plan.caller, plan.selector.remote, peer))
+        return found
+
+    def add_client(self, asked: DialupTunnel) -> int | None:
+        """Make a tunnel for a dialup client; its ID, None when the platform holds no more (B248)."""
+        state = self._state
+        if len(self.plans) >= state.config.platform.capacity.vpns:
+            return None
+        plan = client_plan(self.plans[asked.template], asked.caller, asked.inner, asked.peer)
+        tunnel = state.database.add_tunnel(plan.settings)
+        self.plans[tunnel.identifier] = plan
+        self._paths()
+        state.paths[tunnel.identifier].negotiable = True
+        return tunnel.identifier
+
+    def remove_client(self, identifier: int) -> None:
+        """A dialup client needs this tunnel no more; the sessions through it are decided anew, and so end."""
+        plan = self.plans.get(identifier)
+        if plan is None or not plan.caller:
+            return
+        del self.plans[identifier]
+        self._state.database.remove_tunnel(self._state.database.tunnels[identifier])
+        self._paths()
+        self._state.generation += 1
 
     def _install_manual(self, now: Instant) -> None:
         """Make the SAs of manual key tunnels: there is nothing to negotiate, they are there from the start (B032)."""
@@ -211,6 +249,10 @@ class Compiler:
             if path.bound is not None:
                 bound.setdefault(path.bound.name, []).append(identifier)
         state.paths = paths
+        clients = [identifier for identifier, plan in self.plans.items() if plan.caller]
+        state.clients = ClientTable(
+            tuple(paths[one] for one in sorted(clients, key=lambda one: self.plans[one].caller))
+        )
         self._policy_paths()
         for interface in state.interfaces.values():
             interface.tunnel_ids = tuple(bound.get(interface.name, ()))
@@ -220,7 +262,7 @@ class Compiler:
         state = self._state
         of_policy: dict[int, list[TunnelPath]] = {}
         for identifier, plan in sorted(self.plans.items()):
-            for policy_id in plan.policies:
+            for policy_id in plan.policies if not plan.caller else ():
                 of_policy.setdefault(policy_id, []).append(state.paths[identifier])
         state.policy_paths, state.redundant = {}, {}
         for policy_id, found in of_policy.items():
@@ -241,6 +283,8 @@ class Compiler:
         path = known if known is not None and same else TunnelPath(tunnel, outgoing, bound, plan.carrier_zone)
         path.carrier_zone = plan.carrier_zone
         path.replay = plan.replay
+        path.policies = plan.policies
+        path.inner = plan.selector.remote if plan.caller else None
         return path
 
 

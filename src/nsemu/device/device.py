@@ -25,6 +25,7 @@ from nsemu.device.ike_glue import IkeGlue
 from nsemu.device.interfaces import InterfaceSet
 from nsemu.device.ipsec_upcalls import IpsecUpcalls
 from nsemu.device.local_tcp import LocalTcp
+from nsemu.device.logins import ClientLogins
 from nsemu.device.monitor import InterfaceMonitors
 from nsemu.device.names import names_in_use
 from nsemu.device.own_services import OwnServices
@@ -133,7 +134,9 @@ class Device(IpsecUpcalls):
         self._compiler = Compiler(self.state, self.interfaces, self.dns, self.vpn_monitors)
         self.ike = IkeGlue(self.state, IkeEngine(self._stream("ike"), EngineSettings()), self.scheduler, self.log)
         self._idle = IdleWatch(scheduler, self.database, lambda: self._compiler.plans, self.clear_tunnel)
-        self.ike.listeners += [self._idle.heard, self.vpn_monitors.heard]
+        self.ike.engine.claim, self.ike.release = self._compiler.add_client, self._compiler.remove_client
+        self.logins = ClientLogins(self.state, self.ike.engine)
+        self.ike.listeners += [self._idle.heard, self.vpn_monitors.heard, self.logins.heard]
         self._apply(config)
 
     def _stream(self, consumer: str) -> Stream:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from nsemu.device.tunnels import is_dynamic
 from nsemu.flow.originate import originate
 from nsemu.flow.state import FlowState
 from nsemu.ike.engine import IkeEngine
 from nsemu.ike.events import (
+    DialupTunnelGone,
     Event,
     LifetimeShortened,
     PacketRejected,
@@ -46,6 +48,8 @@ class IkeGlue:
         self.phase1_keys: list[tuple[bytes, bytes]] = []
         self.key_rows: list[SaParameters] = []
         self.listeners: list[Callable[[Event], None]] = []
+        self.release: Callable[[int], None] = _keep
+        """Takes a tunnel back that was made for a dialup client."""
         engine.traffic = self._last_packet
         state.udp_handlers[ISAKMP_PORT] = state.udp_handlers[NAT_PORT] = self.receive
 
@@ -125,6 +129,8 @@ class IkeGlue:
             self._remove(event)
         elif isinstance(event, PeerMoved):
             self._follow(event)
+        elif isinstance(event, DialupTunnelGone):
+            self.release(event.tunnel_id)
         elif isinstance(event, LifetimeShortened):
             self._shorten(event)
         for listener in self.listeners:
@@ -141,24 +147,29 @@ class IkeGlue:
         tunnel = self._state.database.tunnels.get(tunnel_id)
         return max((sa.last_used for sa in tunnel.inbound_sas if sa.packets), default=0) if tunnel is not None else 0
 
-    def _learn(self, event: Phase1Completed | PeerMoved) -> None:
-        """The tunnels of a dynamic peer lead to where it is now."""
+    def _learn(self, event: Phase1Completed) -> None:
+        """The tunnels of a dynamic peer lead to where it is now. Those of dialup clients follow with their SAs."""
         gateway = self._state.config.gateways.get(event.gateway)
-        for tunnel in self._tunnels_of(event.gateway) if gateway is not None and gateway.address is None else []:
-            if tunnel.settings.peer != event.peer:
-                self._state.database.move_tunnel(tunnel, event.peer)
-                self._state.paths[tunnel.identifier].generation = -1
+        if gateway is not None and is_dynamic(gateway):
+            for tunnel in self._state.database:
+                if tunnel.settings.gateway == event.gateway:
+                    self._move(tunnel, event.peer)
+
+    def _move(self, tunnel: Tunnel, peer: int) -> None:
+        if tunnel.settings.peer != peer:
+            self._state.database.move_tunnel(tunnel, peer)
+            self._state.paths[tunnel.identifier].generation = -1
 
     def _follow(self, event: PeerMoved) -> None:
-        self._learn(event)
-        for tunnel in self._tunnels_of(event.gateway):
+        gateway = self._state.config.gateways.get(event.gateway)
+        found = (self._state.database.tunnels.get(identifier) for identifier in event.tunnels)
+        for tunnel in [item for item in found if item is not None]:
+            if gateway is not None and gateway.address is None:
+                self._move(tunnel, event.peer)
             tunnel.port = event.remote.port
             for sa in tunnel.outbound_sas:
                 if isinstance(sa, EspUdpOutbound):
                     sa.move(*event.remote)
-
-    def _tunnels_of(self, gateway: str) -> list[Tunnel]:
-        return [tunnel for tunnel in self._state.database if tunnel.settings.gateway == gateway]
 
     def _install(self, event: Phase2Completed) -> None:
         self._install_inbound(event)
@@ -168,6 +179,8 @@ class IkeGlue:
         stood = tunnel.outbound is not None
         outbound = self._parameters(event, event.outbound, tunnel)
         tunnel.port = event.remote.port
+        if self._state.paths[event.tunnel_id].inner is not None:
+            self._move(tunnel, event.remote.address)
         self._state.database.install_outbound(tunnel, outbound, self._scheduler.now, current=event.current)
         self._switch(tunnel, stood)
 
@@ -227,3 +240,7 @@ class IkeGlue:
         for sa in [*tunnel.inbound_sas, *tunnel.outbound_sas] if tunnel is not None else []:
             if event.lifetime:
                 sa.expires_at = sa.installed_at + event.lifetime * SECOND
+
+
+def _keep(_identifier: int) -> None:
+    return None

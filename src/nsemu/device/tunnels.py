@@ -20,8 +20,9 @@ from nsemu.config.nat import pools_of
 from nsemu.config.policy import Policy, PolicyAction
 from nsemu.config.predefined import PHASE1_SETS, PHASE2_SETS
 from nsemu.config.service import ANY_SERVICE
+from nsemu.config.users import IkeIdKind, User, UserType
 from nsemu.config.vpn import ManualKey, ManualKeys, ProxyId, Vpn
-from nsemu.ike.parameters import GatewayParameters, NatVariant, TunnelParameters
+from nsemu.ike.parameters import DialupUser, GatewayParameters, NatVariant, TunnelParameters
 from nsemu.ipsec.manual import ENCRYPTION_PURPOSE, INTEGRITY_PURPOSE, key_from_password
 from nsemu.ipsec.sa import DfBit, SaParameters
 from nsemu.ipsec.tunnel import NO_POLICY, TunnelSettings
@@ -49,6 +50,8 @@ class TunnelPlan:
 
     `carrier_zone` is the zone in which decrypted packets of a policy-based tunnel arrive. `manual` holds the keys of a
     manual key tunnel, which has no proposals. `idle_time` is in minutes, 0 for none.
+    With `dialup` no tunnel stands for itself: each client gets one of its own, made of this plan. There `caller` is the
+    number of the client, and `template` the selector of the plan that it was made of.
     """
 
     vpn: str
@@ -60,11 +63,14 @@ class TunnelPlan:
     policies: tuple[int, ...] = ()
     manual: ManualKeys | None = None
     idle_time: int = 0
+    dialup: bool = False
+    caller: int = 0
+    template: Selector | None = None
 
     @property
-    def key(self) -> tuple[str, Selector]:
+    def key(self) -> tuple[str, Selector, int]:
         """What makes it the same tunnel after a change of the configuration."""
-        return (self.vpn, self.selector)
+        return (self.vpn, self.selector, self.caller)
 
 
 def plan_tunnels(config: DeviceConfig, addresses: dict[str, int], lookup: Lookup) -> list[TunnelPlan]:
@@ -81,7 +87,7 @@ def plan_tunnels(config: DeviceConfig, addresses: dict[str, int], lookup: Lookup
             continue
         gateway = config.gateways.get(vpn.gateway)
         peer = gateway_address(gateway, lookup) if gateway is not None else None
-        if gateway is not None and is_dynamic(gateway):
+        if gateway is not None and (is_dynamic(gateway) or gateway.dialup is not None):
             peer = 0  # until it has come
         if gateway is None or peer is None or vpn.transport:
             continue
@@ -89,8 +95,21 @@ def plan_tunnels(config: DeviceConfig, addresses: dict[str, int], lookup: Lookup
         if not proposals:
             continue
         settings = _settings(vpn, gateway, peer, addresses.get(gateway.outgoing_interface, 0), proposals[0])
-        plans.extend(_plans_of(config, vpn, settings, proposals, by_vpn.get(vpn.name, [])))
+        found = _plans_of(config, vpn, settings, proposals, by_vpn.get(vpn.name, []))
+        plans.extend(replace(plan, dialup=gateway.dialup is not None) for plan in found)
     return plans
+
+
+def client_plan(template: TunnelPlan, caller: int, inner: Prefix, peer: int) -> TunnelPlan:
+    """The plan of the tunnel of one dialup client at `peer`, with the inner network `inner`."""
+    return replace(
+        template,
+        selector=replace(template.selector, remote=inner),
+        settings=replace(template.settings, peer=peer),
+        dialup=False,
+        caller=caller,
+        template=template.selector,
+    )
 
 
 def vpns_of_policy(config: DeviceConfig, policy: Policy) -> tuple[str, ...]:
@@ -287,7 +306,7 @@ def gateway_parameters(
 ) -> GatewayParameters | None:
     """What the IKE engine is told of a gateway; None when it cannot be used yet."""
     peer = gateway_address(gateway, lookup)
-    if (peer is None and not is_dynamic(gateway)) or not local or gateway.dialup is not None:
+    if (peer is None and not is_dynamic(gateway) and gateway.dialup is None) or not local:
         return None
     own, expected = (Identity.infer(text) if text else None for text in (gateway.local_id, gateway.peer_id))
     if any(identity is not None and identity.type is IdentityType.ASN1_DN for identity in (own, expected)):
@@ -306,7 +325,39 @@ def gateway_parameters(
         gateway.nat_traversal.keepalive,
         gateway.dpd,
         gateway.heartbeat,
+        dialup_users(config, gateway),
+        gateway.seed_preshare.encode("latin-1", "replace"),
+        gateway.xauth is not None and gateway.xauth.asks,
     )
+
+
+def dialup_users(config: DeviceConfig, gateway: IkeGateway) -> tuple[DialupUser, ...] | None:
+    """Who may call a dialup gateway: its user, or the members of its group; None for another gateway (B233).
+
+    Users that are disabled, or known by the subject of a certificate, are not among them.
+    """
+    if gateway.dialup is None:
+        return None
+    group = config.user_groups.get(gateway.dialup)
+    names = group.members if group is not None and gateway.dialup not in config.users else (gateway.dialup,)
+    users = []
+    for name in names:
+        user = config.users.get(name)
+        kind = _ID_TYPES.get(user.ike_id.kind) if user is not None and user.ike_id is not None else None
+        if user is not None and user.ike_id is not None and kind is not None and _may_call(user):
+            users.append(DialupUser(name, Identity(kind, user.ike_id.text), user.ike_id.share_limit))
+    return tuple(users)
+
+
+def _may_call(user: User) -> bool:
+    return user.enabled and UserType.IKE in user.types
+
+
+_ID_TYPES = {
+    IkeIdKind.FQDN: IdentityType.FQDN,
+    IkeIdKind.U_FQDN: IdentityType.U_FQDN,
+    IkeIdKind.IP: IdentityType.IPV4,
+}
 
 
 def nat_variants(release: str) -> tuple[NatVariant, ...]:
@@ -328,4 +379,5 @@ def tunnel_parameters(identifier: int, plan: TunnelPlan) -> TunnelParameters:
         selector.protocol,
         selector.port,
         plan.replay,
+        plan.settings.bound_interface is not None,
     )

@@ -206,6 +206,9 @@ def _back_into_tunnel(
     inward = egress if egress is not None and egress.is_tunnel else None
     chosen = bound_tunnel(state, inward, next_hop) if inward is not None else None
     own = setup.tunnel_in.identifier if setup.tunnel_in is not None else 0
+    through = state.paths.get(own)
+    if through is not None and through.inner is not None and inward is not None and own in inward.tunnel_ids:
+        chosen = through  # several clients may have one inner address: answers go to the one who asked
     if chosen is None and inward is not None and own in inward.tunnel_ids:
         chosen = state.paths.get(own)
     if chosen is None:

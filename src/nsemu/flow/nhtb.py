@@ -15,11 +15,16 @@ from nsemu.runtime.interface import RunInterface
 def bound_tunnel(state: FlowState, interface: RunInterface, next_hop: int) -> TunnelPath | None:
     """The tunnel for packets that leave by a tunnel interface towards `next_hop`.
 
-    Without an entry for the next hop it is the only VPN that is bound. None when there is none or several, and when the
+    Without an entry for the next hop it is a dialup client that has it as inner address, or the only VPN that is
+    bound. None when there is none or several, and when the
     entry names one that is not bound here: nothing goes to another peer than the one it is for.
     """
     paths = [state.paths[number] for number in interface.tunnel_ids if number in state.paths]
     vpn = state.nhtb.get((interface.name, next_hop))
     if vpn is not None:
         return next((path for path in paths if path.vpn == vpn), None)
-    return paths[0] if paths and len({path.vpn for path in paths}) == 1 else None
+    client = next((path for path in reversed(paths) if path.inner is not None and next_hop in path.inner), None)
+    if client is not None:
+        return client
+    others = [path for path in paths if path.inner is None]
+    return others[0] if others and len({path.vpn for path in others}) == 1 else None

@@ -14,6 +14,7 @@ from nsemu.config.device import DeviceConfig
 from nsemu.config.nat import NhtbKey
 from nsemu.flow.alg.gates import GateTable
 from nsemu.flow.bridge_tables import BridgeTables
+from nsemu.flow.clients import ClientTable
 from nsemu.flow.neighbors import Neighbor, NeighborTable
 from nsemu.flow.packet import Packet
 from nsemu.flow.session import Session, SessionIndex, SessionTable
@@ -115,6 +116,7 @@ class FlowState:
         self.indexes: dict[str, SessionIndex] = {}
         self.local_addresses: dict[int, RunInterface] = {}
         self.paths: dict[int, TunnelPath] = {}
+        self.clients = ClientTable()
         self.policy_paths: dict[int, tuple[TunnelPath, ...]] = {}
         self.redundant: dict[int, tuple[TunnelPath, ...]] = {}
         self.sessions = SessionTable(config.platform.capacity.sessions, self._session_closed)

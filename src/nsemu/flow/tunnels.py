@@ -5,6 +5,7 @@ from __future__ import annotations
 from nsemu.flow.neighbors import Neighbor
 from nsemu.ipsec.tunnel import Tunnel
 from nsemu.runtime.interface import RunInterface
+from nsemu.wire.address import Prefix
 
 
 class TunnelPath:
@@ -12,6 +13,8 @@ class TunnelPath:
 
     `bound` is the tunnel interface of a route-based VPN, None for a policy-based one; `carrier_zone` the zone in which
     the decrypted packets of the latter arrive (B168), "" for the zone of the interface they came in on.
+    `inner` is the network of the dialup client at the other end, None for any other tunnel, and `policies` are those
+    that use the tunnel.
     `replay` asks for replay protection (B060); `negotiable` tells whether IKE knows the tunnel.
     `egress` and `neighbor` say where outer packets go; they hold while `generation` is the flow's.
     """
@@ -21,9 +24,11 @@ class TunnelPath:
         "carrier_zone",
         "egress",
         "generation",
+        "inner",
         "negotiable",
         "neighbor",
         "outgoing",
+        "policies",
         "replay",
         "tunnel",
     )
@@ -33,6 +38,8 @@ class TunnelPath:
         self.outgoing = outgoing
         self.bound = bound
         self.carrier_zone = carrier_zone
+        self.inner: Prefix | None = None
+        self.policies: tuple[int, ...] = ()
         self.replay = False
         self.negotiable = False
         self.generation = -1

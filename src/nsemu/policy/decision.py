@@ -12,7 +12,8 @@ from nsemu.config.service import Service
 class Traffic(NamedTuple):
     """The five numbers a policy looks at.
 
-    For ICMP the last two are the type and the code of the message; for protocols without ports they are 0.
+    For ICMP the last two are the type and the code of the message; for protocols without ports they are 0. `callers`
+    are the policies for which it comes from a dialup client, `callees` those for which it goes to one.
     """
 
     source: int
@@ -20,6 +21,8 @@ class Traffic(NamedTuple):
     protocol: int
     source_port_or_type: int = 0
     destination_port_or_code: int = 0
+    callers: tuple[int, ...] = ()
+    callees: tuple[int, ...] = ()
 
 
 class PolicyCounters:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-from nsemu.config.address import ANY
+from nsemu.config.address import ANY, DIALUP_VPN
 from nsemu.config.policy import Policy
 from nsemu.config.service import ICMP, TCP, UDP
 from nsemu.policy.book import Book, Names, ResolveName
 from nsemu.policy.decision import PolicyRun, Traffic
-from nsemu.policy.match import PolicyCells, covers
+from nsemu.policy.match import PolicyCells
 from nsemu.wire.address import format_ipv4
 
 EXPLAINED_POLICIES: Final = 20
@@ -55,8 +55,8 @@ class Explainer:
         return _Outcome(
             policy,
             policy.enabled and policy.schedule not in self._closed,
-            covers(cells.sources, traffic.source),
-            covers(cells.destinations, traffic.destination),
+            cells.takes_source(traffic),
+            cells.takes_destination(traffic),
             service.name if service is not None else None,
         )
 
@@ -116,6 +116,8 @@ def describe_service(traffic: Traffic) -> str:
 
 
 def _address_fault(what: str, address: int, cell: str, negated: bool) -> str:
+    if cell == DIALUP_VPN:
+        return f"{what} {format_ipv4(address)} is no dialup client of its VPN that is connected"
     if negated and cell == ANY:
         return f"{what} excludes Any"
     if negated:

@@ -11,26 +11,52 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 
-from nsemu.config.policy import Policy
+from nsemu.config.address import DIALUP_VPN
+from nsemu.config.policy import Policy, PolicyAction
 from nsemu.config.service import Service
 from nsemu.policy.book import Book, ServiceMember
 from nsemu.policy.decision import Match, PolicyRun, Traffic
 from nsemu.policy.ranges import Range, RangeIndex, bits
 from nsemu.policy.services import ServiceIndex, entry_matches
+from nsemu.wire.address import BROADCAST_ADDRESS
 
 _TAIL_LIMIT = 32
+_ANYWHERE: tuple[Range, ...] = ((0, BROADCAST_ADDRESS),)
 
 
 class PolicyCells:
     """What one policy takes, its names resolved."""
 
-    __slots__ = ("destinations", "run", "services", "sources")
+    __slots__ = ("destinations", "from_client", "run", "services", "sources", "to_client")
 
     def __init__(self, run: PolicyRun, book: Book) -> None:
         policy = run.policy
         self.run = run
         self.sources, self.destinations = address_cells(policy, book)
         self.services: tuple[ServiceMember, ...] = book.services(policy.services)
+        tunnels = policy.action is PolicyAction.TUNNEL
+        self.from_client = tunnels and DIALUP_VPN in policy.sources and not policy.source_negate
+        self.to_client = tunnels and DIALUP_VPN in policy.destinations and not policy.destination_negate
+
+    def takes_source(self, traffic: Traffic) -> bool:
+        """Whether the source is one of the policy's: an address, or a dialup client of its VPN."""
+        if self.from_client and self.run.id in traffic.callers:
+            return True
+        return covers(self.sources, traffic.source)
+
+    def takes_destination(self, traffic: Traffic) -> bool:
+        """The same of the destination."""
+        if self.to_client and self.run.id in traffic.callees:
+            return True
+        return covers(self.destinations, traffic.destination)
+
+    @property
+    def indexed(self) -> tuple[tuple[Range, ...], tuple[Range, ...]]:
+        """Source and destination for an index: a dialup client may have any address, which `takes_…` verify."""
+        return (
+            _ANYWHERE if self.from_client else self.sources,
+            _ANYWHERE if self.to_client else self.destinations,
+        )
 
     def service_for(self, traffic: Traffic) -> Service | None:
         """The first service of the policy that matches."""
@@ -41,7 +67,7 @@ class PolicyCells:
 
     def match(self, traffic: Traffic) -> Match | None:
         """Whether the policy matches, all of it, without an index."""
-        if covers(self.sources, traffic.source) and covers(self.destinations, traffic.destination):
+        if self.takes_source(traffic) and self.takes_destination(traffic):
             service = self.service_for(traffic)
             if service is not None:
                 return Match(self.run, service)
@@ -55,8 +81,8 @@ class PolicyIndex:
 
     def __init__(self, cells: Sequence[PolicyCells]) -> None:
         self.cells = cells
-        self._sources = RangeIndex((item, cell.sources) for item, cell in enumerate(cells))
-        self._destinations = RangeIndex((item, cell.destinations) for item, cell in enumerate(cells))
+        self._sources = RangeIndex((item, cell.indexed[0]) for item, cell in enumerate(cells))
+        self._destinations = RangeIndex((item, cell.indexed[1]) for item, cell in enumerate(cells))
         self._services = ServiceIndex((item, [entry for entry, _ in cell.services]) for item, cell in enumerate(cells))
 
     def match(self, traffic: Traffic) -> Match | None:
@@ -66,6 +92,8 @@ class PolicyIndex:
         )
         for item in bits(candidates):
             cell = self.cells[item]
+            if (cell.from_client or cell.to_client) and not _is_for_client(cell, traffic):
+                continue
             service = cell.service_for(traffic)
             if service is not None:
                 return Match(cell.run, service)
@@ -100,6 +128,10 @@ class PolicyList:
                 if found is not None:
                     break
         return found
+
+
+def _is_for_client(cell: PolicyCells, traffic: Traffic) -> bool:
+    return cell.takes_source(traffic) and cell.takes_destination(traffic)
 
 
 def address_cells(policy: Policy, book: Book) -> tuple[tuple[Range, ...], tuple[Range, ...]]:

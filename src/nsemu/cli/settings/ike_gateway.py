@@ -152,10 +152,7 @@ def _check_common_proposals(editor: Editor, gateway: IkeGateway) -> None:
 def _note(editor: Editor, gateway: IkeGateway) -> str | None:
     """What of the gateway has no function yet."""
     methods = {editor.p1_proposals[name].method for name in _proposals(gateway)}
-    missing = (
-        ("a dialup gateway", gateway.dialup is not None),
-        ("authentication with certificates", methods != {AuthenticationMethod.PRESHARE}),
-    )
+    missing = (("authentication with certificates", methods != {AuthenticationMethod.PRESHARE}),)
     return next((not_emulated(what) for what, applies in missing if applies), None)
 
 

@@ -21,7 +21,7 @@ from nsemu.cli.grammar import (
     when_set,
     when_unset,
 )
-from nsemu.cli.settings import ike_gateway, ike_more
+from nsemu.cli.settings import ike_gateway, ike_more, xauth
 from nsemu.cli.types import exact
 from nsemu.config.algorithms import ExchangeMode
 from nsemu.config.ike import MAXIMUM_PROPOSALS, SecurityLevel
@@ -177,6 +177,7 @@ GATEWAY_NODE = keyword(
             _HEARTBEAT,
             keyword("dpd", "dead peer detection", _DPD_WORDS),
             keyword("dpd-liveness", "dead peer detection", _DPD_WORDS, hidden=True),
+            xauth.GATEWAY_NODE,
             *ike_more.GATEWAY_NODES,
         ),
     ),

@@ -10,7 +10,6 @@ from nsemu.cli.grammar import (
     choice,
     flag,
     keyword,
-    optional,
 )
 from nsemu.cli.settings.kept import Shelf, words
 from nsemu.cli.types import IP
@@ -19,40 +18,6 @@ _NAME = TextType(64, quoted=True)
 
 GATEWAY = Shelf("ike gateway", ("gateway", "gateway"))
 GATEWAY_NODES = (
-    GATEWAY.line(
-        "xauth",
-        "ask the peer for name and password",
-        optional(
-            choice(
-                keyword(
-                    "client",
-                    "answer the peer's questions",
-                    choice(
-                        flag("any", "any method", "method", "any"),
-                        flag("chap", "CHAP", "method", "chap"),
-                        flag("securid", "SecurID", "method", "securid"),
-                    ),
-                    keyword("username", "name", argument("username", _NAME, "name")),
-                    keyword("password", "password", argument("password", _NAME, "password")),
-                ),
-                keyword("bypass-auth", "settings only", binds=("bypass", True)),
-                keyword(
-                    "server",
-                    "server that checks the users",
-                    argument("server", _NAME, "server name"),
-                    optional(
-                        choice(
-                            keyword("user", "one user", argument("user", _NAME, "user name")),
-                            keyword("user-group", "users of a group", argument("group", _NAME, "group name")),
-                        )
-                    ),
-                ),
-                keyword("user", "one user of the local database", argument("user", _NAME, "user name")),
-                keyword("user-group", "users of a local group", argument("group", _NAME, "group name")),
-            )
-        ),
-        quoted=("username", "password"),
-    ),
     GATEWAY.line(
         "modecfg",
         "Mode Config",
@@ -160,48 +125,3 @@ IPSEC_NODES = (
     ),
 )
 IPSEC_ITEMS = _ACCESS.items
-XAUTH = Shelf("xauth")
-XAUTH_NODES = (
-    keyword(
-        "xauth",
-        "XAuth",
-        choice(
-            XAUTH.line(
-                "lifetime", "minutes for which an address is kept", argument("minutes", NumberType(1, 65535), "minutes")
-            ),
-            keyword(
-                "default",
-                "what clients are told",
-                choice(
-                    XAUTH.line(
-                        "ippool",
-                        "pool of addresses",
-                        argument("pool", _NAME, "pool name"),
-                        name="default ippool",
-                        uses={"pool": "ippool"},
-                    ),
-                    *(
-                        XAUTH.line(word, f"{text} server", argument("server", IP, "IP address"), name=f"default {word}")
-                        for word, text in (
-                            ("dns1", "first DNS"),
-                            ("dns2", "second DNS"),
-                            ("wins1", "first WINS"),
-                            ("wins2", "second WINS"),
-                        )
-                    ),
-                    keyword(
-                        "auth",
-                        "authentication",
-                        XAUTH.line(
-                            "server",
-                            "server that checks the users",
-                            argument("server", _NAME, "server name"),
-                            name="default auth server",
-                            uses={"server": "auth-server"},
-                        ),
-                    ),
-                ),
-            ),
-        ),
-    ),
-)

@@ -1,4 +1,4 @@
-"""`set ippool …`, `set l2tp …`: kept without effect (Vol. 5, chapter 6)."""
+"""`set l2tp …`: kept without effect (Vol. 5, chapter 6)."""
 
 from __future__ import annotations
 
@@ -10,29 +10,16 @@ from nsemu.cli.grammar import (
     choice,
     keyword,
     optional,
-    sequence,
     when_set,
     when_unset,
 )
+from nsemu.cli.settings.ippool import IPPOOL
 from nsemu.cli.settings.kept import Shelf, ip, kept_object, number, text, words
 from nsemu.cli.settings.policy_more import AUTH_SERVER, L2TP
 from nsemu.cli.settings.transparent import check_route_mode
-from nsemu.cli.types import INTERFACE, kept_reference
+from nsemu.cli.types import INTERFACE
 from nsemu.config.editor import Editor
 from nsemu.config.errors import ConfigError
-from nsemu.wire.address import format_ipv4
-
-_IPPOOL = kept_reference("ippool")
-_MOST_ADDRESSES = 65535
-
-
-def _range(_editor: Editor, arguments: Arguments) -> None:
-    low, high = arguments["low"], arguments["high"]
-    if not low <= high <= low + _MOST_ADDRESSES:
-        raise ConfigError(
-            f"invalid range {format_ipv4(low)} to {format_ipv4(high)} "
-            f"(the higher address last, at most {_MOST_ADDRESSES} addresses expected)"
-        )
 
 
 def _check_tunnel(editor: Editor, arguments: Arguments) -> None:
@@ -41,8 +28,6 @@ def _check_tunnel(editor: Editor, arguments: Arguments) -> None:
         raise ConfigError("l2tp default is no tunnel")
 
 
-POOL = Shelf("ippool", ("ippool", "pool"))
-_RANGE = POOL.setting("ippool", ("low", "high"), check=_range)
 DEFAULT = Shelf("l2tp default")
 TUNNEL = Shelf("l2tp", ("l2tp", "l2tp"))
 _INTERFACE = keyword(
@@ -72,19 +57,6 @@ _USERS = optional(
 
 NODES = (
     keyword(
-        "ippool",
-        "pool of addresses for clients",
-        argument(
-            "pool",
-            _IPPOOL,
-            "pool name",
-            choice(
-                sequence(ip("low", "lowest address"), ip("high", "highest address"), _RANGE),
-                when_unset(kept_object("ippool", "pool")),
-            ),
-        ),
-    ),
-    keyword(
         "l2tp",
         "L2TP",
         choice(
@@ -106,7 +78,7 @@ NODES = (
                         ),
                     ),
                     DEFAULT.line(
-                        "ippool", "pool of addresses", argument("pool", _IPPOOL, "pool name"), uses={"pool": "ippool"}
+                        "ippool", "pool of addresses", argument("pool", IPPOOL, "pool name"), uses={"pool": "ippool"}
                     ),
                     DEFAULT.line("ppp-auth", "authentication in PPP", _PPP, default=Row({"ppp_auth": "any"})),
                     *(DEFAULT.line(word, help_, ip("server")) for word, help_ in _PROFILE),
@@ -149,7 +121,7 @@ NODES = (
                             TUNNEL.line(
                                 "ippool",
                                 "pool of addresses",
-                                argument("pool", _IPPOOL, "pool name"),
+                                argument("pool", IPPOOL, "pool name"),
                                 name="remote-setting ippool",
                                 uses={"pool": "ippool"},
                             ),
@@ -164,4 +136,4 @@ NODES = (
         ),
     ),
 )
-ITEMS = (*POOL.items, *DEFAULT.items, *TUNNEL.items)
+ITEMS = (*DEFAULT.items, *TUNNEL.items)

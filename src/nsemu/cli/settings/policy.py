@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from nsemu.cli.grammar import Arguments, Row, Setting
-from nsemu.cli.settings import policy_auth, policy_checks, policy_more, policy_nat, policy_pair
+from nsemu.cli.settings import policy_auth, policy_checks, policy_dialup, policy_more, policy_nat, policy_pair
 from nsemu.cli.settings.checks import check_capacity, policy_zone, require, require_address, require_service
 from nsemu.config.device import DeviceConfig
 from nsemu.config.editor import Editor
@@ -37,6 +37,7 @@ def _set_policy(editor: Editor, arguments: Arguments) -> str | None:
     if old is not None and old.zones != policy.zones:
         raise DuplicateError(f"policy id {policy.id} already exists from {old.from_zone} to {old.to_zone}")
     policy = policy_pair.check(editor, policy, old)
+    policy_dialup.check(editor, policy)
     before = arguments.get("before")
     if before is not None and (before not in editor.policies or editor.policies[before].zones != policy.zones):
         raise NotFoundError(f"policy id {before} does not exist from {policy.from_zone} to {policy.to_zone}")
@@ -269,6 +270,16 @@ def _members(
     return Setting(f"policy {what}", add, remove, rows)
 
 
+def _check_address(editor: Editor, policy: Policy, zone: str, name: str) -> None:
+    require_address(editor, zone, name)
+    policy_dialup.check_member(editor, policy, zone, name)
+
+
+def _check_service(editor: Editor, policy: Policy, name: str) -> None:
+    require_service(editor, name)
+    policy_dialup.check_member(editor, policy, None, name)
+
+
 def _negate(name: str, change: Callable[[Policy, bool], Policy], shown: Callable[[Policy], bool]) -> Setting:
     return _flag(f"policy {name} negate", change, shown)
 
@@ -309,19 +320,19 @@ POLICY_SOURCE = _members(
     "source address",
     lambda policy: policy.sources,
     lambda policy, names: replace(policy, sources=names),
-    lambda editor, policy, name: require_address(editor, policy.from_zone, name),
+    lambda editor, policy, name: _check_address(editor, policy, policy.from_zone, name),
 )
 POLICY_DESTINATION = _members(
     "destination address",
     lambda policy: policy.destinations,
     lambda policy, names: replace(policy, destinations=names),
-    lambda editor, policy, name: require_address(editor, policy.to_zone, name),
+    lambda editor, policy, name: _check_address(editor, policy, policy.to_zone, name),
 )
 POLICY_SERVICE = _members(
     "service",
     lambda policy: policy.services,
     lambda policy, names: replace(policy, services=names),
-    lambda editor, _policy, name: require_service(editor, name),
+    _check_service,
 )
 POLICY_SOURCE_NEGATE = _negate(
     "source",

@@ -11,7 +11,6 @@ from nsemu.config.device import DeviceConfig
 from nsemu.config.editor import Editor
 from nsemu.config.errors import ConfigError, DuplicateError, NotFoundError
 from nsemu.config.ike import Identity, IdentityType
-from nsemu.config.kept import owner_exists
 from nsemu.config.references import users_of_user, users_of_user_group
 from nsemu.config.users import LOCAL, IkeIdKind, RemoteSettings, User, UserGroup, UserIkeId, UserType
 
@@ -139,6 +138,9 @@ def _set_ike_id(editor: Editor, arguments: Arguments) -> None:
         raise ConfigError(f"invalid distinguished name {text} (elements like ou=sales expected)")
     shared = UserIkeId(kind, text, arguments.get("share_limit", 1))
     editor.users.put(user.name, replace(user, ike_id=shared, types=user.types | {UserType.IKE}))
+    for group in editor.user_groups.values():
+        if user.name in group.members:
+            _check_group_ids(editor, group)
 
 
 def _unset_ike_id(editor: Editor, arguments: Arguments) -> None:
@@ -161,16 +163,14 @@ def _enabled_rows(config: DeviceConfig, scope: Arguments) -> Iterator[Row]:
     yield Row(scope, unset=not config.users[scope["user"]].enabled)
 
 
-def _set_remote(editor: Editor, arguments: Arguments) -> str:
+def _set_remote(editor: Editor, arguments: Arguments) -> None:
     user = _find(editor, arguments)
     given = {field.name: arguments[field.name] for field in fields(RemoteSettings) if field.name in arguments}
     if not given:
         raise ConfigError(f"remote-settings of user {user.name} are empty (dns1, dns2, ipaddr, ippool, … expected)")
-    pool = given.get("pool")
-    if pool is not None and not owner_exists(editor, ("ippool", pool)):
-        raise NotFoundError(f"ippool {pool} does not exist")
+    if "pool" in given:
+        require(editor.ippools, given["pool"], "ippool")
     editor.users.put(user.name, replace(user, remote=replace(user.remote, **given)))
-    return not_emulated("user remote-settings")
 
 
 def _unset_remote(editor: Editor, arguments: Arguments) -> None:
@@ -224,6 +224,17 @@ def _add_member(editor: Editor, arguments: Arguments) -> None:
         raise ConfigError(f"user group {group.name} is external and has no local members")
     if user.name not in group.members:
         editor.user_groups.put(group.name, replace(group, members=(*group.members, user.name)))
+        _check_group_ids(editor, editor.user_groups[group.name])
+
+
+def _check_group_ids(editor: Editor, group: UserGroup) -> None:
+    """A group holds one group IKE ID user at most (B250). Raises ConfigError."""
+    members = [editor.users[name] for name in group.members]
+    shared = [user.name for user in members if user.ike_id is not None and user.ike_id.is_group]
+    if len(shared) > 1:
+        raise ConfigError(
+            f"user group {group.name} has the group IKE ID user {shared[0]} and cannot have {shared[1]} too"
+        )
 
 
 def _remove_member(editor: Editor, arguments: Arguments) -> None:
@@ -289,13 +300,7 @@ USER_UID = Setting("user uid", _set_uid, None, _uid_rows)
 USER_IKE_ID = Setting("user ike-id", _set_ike_id, _unset_ike_id, _ike_id_rows)
 USER_PASSWORD = Setting("user password", _set_password, _unset_password, _password_rows)
 USER_TYPE = Setting("user type", _set_types, _unset_types, _type_rows)
-USER_REMOTE = Setting(
-    "user remote-settings",
-    _set_remote,
-    _unset_remote,
-    _remote_rows,
-    without_effect=not_emulated("user remote-settings"),
-)
+USER_REMOTE = Setting("user remote-settings", _set_remote, _unset_remote, _remote_rows, frozenset({"pool"}))
 USER_ENABLE = Setting(
     "user enable",
     lambda editor, arguments: _put_enabled(editor, arguments, on=True),

@@ -20,8 +20,8 @@ from nsemu.cli.grammar import (
 )
 from nsemu.cli.grammar.types import ReferenceType
 from nsemu.cli.settings import users
+from nsemu.cli.settings.ippool import IPPOOL
 from nsemu.cli.types import IP, exact
-from nsemu.config.kept import names_of_kind
 from nsemu.config.users import LOCAL, IkeIdKind, UserType
 
 _TYPE_HELP = {
@@ -42,7 +42,6 @@ def _groups(scope: Scope) -> list[str]:
 
 USER = ReferenceType(exact, _users)
 USER_GROUP = ReferenceType(exact, _groups)
-IPPOOL = ReferenceType(exact, lambda scope: names_of_kind(scope.config, "ippool"))
 _PASSWORD = TextType(64, quoted=True)
 _TYPES = repeat("types", choice(*(flag(kind.value, text, "type", kind) for kind, text in _TYPE_HELP.items())), 4)
 _SHARE = optional(

@@ -6,8 +6,9 @@ from nsemu.config.policy import Policy, PolicyAction
 from nsemu.flow.setup import FlowSetup
 from nsemu.flow.state import FlowState
 from nsemu.flow.steps import PolicyMatch
-from nsemu.policy.decision import Decision, Reason
+from nsemu.policy.decision import Decision, Reason, Traffic
 from nsemu.runtime.drop import DropReason
+from nsemu.wire.address import Prefix, format_ipv4
 
 _DENIALS = {
     Reason.DEFAULT_DENY: DropReason.DEFAULT_DENY,
@@ -18,7 +19,14 @@ _REFUSALS = {PolicyAction.DENY: DropReason.POLICY_DENY, PolicyAction.REJECT: Dro
 
 def policy(state: FlowState, setup: FlowSetup) -> DropReason | None:
     """Find the policy; for a tunnel policy, find its tunnel or check that the packet came through it (B167, B169)."""
-    decision = state.policies.lookup(setup.from_zone, setup.to_zone, setup.traffic)
+    through = state.paths.get(setup.tunnel_in.identifier) if setup.tunnel_in is not None else None
+    if through is not None and through.inner is not None and setup.source not in through.inner:
+        setup.subject, setup.detail = ("vpn", through.vpn), _foreign_source(setup, through.inner)
+        return DropReason.SA_POLICY_DENY
+    traffic = setup.traffic
+    if len(state.clients):
+        traffic = state.clients.describe(traffic, through)
+    decision = state.policies.lookup(setup.from_zone, setup.to_zone, traffic)
     mapped = setup.mapped_traffic
     if mapped is not None and decision.policy is None:
         # A policy for a VIP may name the server's service as well as one with the virtual port.
@@ -27,7 +35,7 @@ def policy(state: FlowState, setup: FlowSetup) -> DropReason | None:
     found = decision.policy
     setup.subject = ("policy", found.id) if found is not None else _default_subject(setup, decision)
     if setup.trace is not None:
-        setup.add(_step(state, setup, decision))
+        setup.add(_step(state, setup, traffic, decision))
     if found is None:
         setup.detail = f"{setup.from_zone} to {setup.to_zone}"
         return _DENIALS.get(decision.reason) or _check_vpn(state, setup, decision)
@@ -58,6 +66,9 @@ def _check_vpn(state: FlowState, setup: FlowSetup, decision: Decision) -> DropRe
     if not members:
         setup.subject = ("vpn", found.policy.vpn) if found.policy.vpn is not None else setup.subject
         return DropReason.NO_SA
+    client = state.clients.path_for(found.id, setup.destination)
+    if client is not None:
+        members = (client,)
     # Of redundant tunnels the first that stands carries the traffic (B347, B360).
     path = next((member for member in members if member.tunnel.outbound is not None), members[0])
     if path.outgoing.zone != setup.to_zone:
@@ -79,8 +90,12 @@ def _default_subject(setup: FlowSetup, decision: Decision) -> tuple[object, ...]
     return ("default-policy",)
 
 
-def _step(state: FlowState, setup: FlowSetup, decision: Decision) -> PolicyMatch:
-    explained = state.policies.explain(setup.from_zone, setup.to_zone, setup.traffic)
+def _foreign_source(setup: FlowSetup, inner: Prefix) -> str:
+    return f"source {format_ipv4(setup.source)} is not the inner address of the client ({inner})"
+
+
+def _step(state: FlowState, setup: FlowSetup, traffic: Traffic, decision: Decision) -> PolicyMatch:
+    explained = state.policies.explain(setup.from_zone, setup.to_zone, traffic)
     found = decision.policy
     return PolicyMatch(
         setup.from_zone,

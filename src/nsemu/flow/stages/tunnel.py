@@ -62,7 +62,8 @@ def require_sa(state: FlowState, setup: FlowSetup, path: TunnelPath) -> DropReas
     if not path.negotiable:
         return DropReason.NO_SA
     if not path.tunnel.settings.peer:
-        setup.detail = f"{path.vpn}: only the dynamic peer can begin, and it has not come yet"  # B192
+        # B192, B240: a dialup client is a dynamic peer in this.
+        setup.detail = f"{path.vpn}: only the dynamic peer can begin, and it has not come yet"
         return DropReason.NO_SA
     setup.add(IkeTriggered(path.identifier, path.vpn, path.tunnel.settings.peer))
     state.upcalls.acquire(path)
