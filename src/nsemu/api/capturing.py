@@ -6,17 +6,23 @@ from collections.abc import Iterable
 
 from nsemu.device.device import Device
 from nsemu.ipsec.keyexport import esp_row, ike_row
+from nsemu.ipsec.sa import SaParameters
 from nsemu.lab.capture_keys import KeyRows
+from nsemu.lab.dialup.client import VpnClient
 
 
-def key_rows(devices: Iterable[Device]) -> KeyRows:
-    """Every IKE and IPsec key the devices have had, each once, in order."""
+def key_rows(devices: Iterable[Device], clients: Iterable[VpnClient] = ()) -> KeyRows:
+    """Every IKE and IPsec key the devices and the VPN clients have had, each once, in order."""
     isakmp: dict[str, None] = {}
     esp: dict[str, None] = {}
-    for device in devices:
-        for cookie, key in device.ike.phase1_keys:
+    phase1 = [*(device.ike.phase1_keys for device in devices), *(client.phase1_keys for client in clients)]
+    inbound: list[list[SaParameters]] = [device.inbound_keys for device in devices]
+    inbound += [client.inbound_keys for client in clients]
+    for keys in phase1:
+        for cookie, key in keys:
             isakmp[ike_row(cookie, key)] = None
-        for parameters in device.inbound_keys:
+    for rows in inbound:
+        for parameters in rows:
             row = esp_row(parameters, outbound=False)
             if row is not None:
                 esp[row] = None

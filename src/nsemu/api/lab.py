@@ -19,6 +19,7 @@ from nsemu.config.platform import PLATFORMS
 from nsemu.device.clock import EPOCH
 from nsemu.device.device import Device
 from nsemu.lab.capture import Capture
+from nsemu.lab.dialup.host import DialupHost
 from nsemu.lab.network import LabError, Network
 from nsemu.lab.topology.load import load as load_topology
 from nsemu.lab.topology.model import ScreenosSpec, Topology
@@ -119,7 +120,8 @@ class Lab:
         """
         chosen = self.network.links if links is None else [self.network.link_of(name) for name in links]
         devices = [node.device for node in self.network.devices().values()]
-        return Capture(Path(path), chosen, epoch_ns=EPOCH_NS, key_rows=lambda: key_rows(devices))
+        clients = [node.client for node in self.network.nodes.values() if isinstance(node, DialupHost)]
+        return Capture(Path(path), chosen, epoch_ns=EPOCH_NS, key_rows=lambda: key_rows(devices, clients))
 
     def trace(self, source: str, destination: str, proto: str = "icmp", dport: int | None = None) -> PacketWalk:
         """Send one packet from a host and tell its walk: `.disposition`, `.hops`, `.to_json()`, `.text()`.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from nsemu.device.sa_parameters import sa_parameters
 from nsemu.device.tunnels import is_dynamic
 from nsemu.flow.originate import originate
 from nsemu.flow.state import FlowState
@@ -21,9 +22,9 @@ from nsemu.ike.events import (
     SaRemoved,
 )
 from nsemu.ike.log import log_lines
-from nsemu.ike.parameters import ISAKMP_PORT, NAT_PORT, Datagram, Endpoint, NatVariant
+from nsemu.ike.parameters import ISAKMP_PORT, NAT_PORT, Datagram, Endpoint
 from nsemu.ipsec.esp_udp import EspUdpOutbound
-from nsemu.ipsec.sa import SaParameters, UdpPorts
+from nsemu.ipsec.sa import SaParameters
 from nsemu.ipsec.tunnel import Tunnel
 from nsemu.runtime.event_log import Level
 from nsemu.runtime.trace import PacketTrace
@@ -200,29 +201,10 @@ class IkeGlue:
         self.key_rows.append(inbound)
 
     def _parameters(self, event: Phase2InboundReady | Phase2Completed, keys: SaKeys, tunnel: Tunnel) -> SaParameters:
-        proposal = event.proposal
-        return SaParameters(
-            keys.spi,
-            event.local.address,
-            event.remote.address,
-            proposal.protocol,
-            proposal.encryption,
-            proposal.integrity,
-            keys.encryption_key,
-            keys.integrity_key,
-            self._state.paths[event.tunnel_id].replay,
-            event.lifetime,
-            event.lifesize,
-            df=tunnel.settings.df,
-            udp=self._ports(event),
-        )
-
-    def _ports(self, event: Phase2InboundReady | Phase2Completed) -> UdpPorts | None:
-        if event.nat is None:
-            return None
         gateway = self._state.config.gateways.get(event.gateway)
         checksum = gateway is None or gateway.nat_traversal.udp_checksum
-        return UdpPorts(event.local.port, event.remote.port, event.nat is NatVariant.DRAFT_00, checksum)
+        replay = self._state.paths[event.tunnel_id].replay
+        return sa_parameters(event, keys, replay=replay, df=tunnel.settings.df, udp_checksum=checksum)
 
     def _remove(self, event: SaRemoved) -> None:
         tunnel = self._state.database.tunnels.get(event.tunnel_id)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
+from nsemu.lab.dialup.host import DialupHost
 from nsemu.lab.external import ExternalError, ExternalInterface
 from nsemu.lab.host.host import Host
 from nsemu.lab.host.services.dhcp import DhcpPool
@@ -18,6 +20,7 @@ from nsemu.lab.screenos import ScreenosNode
 from nsemu.lab.switch import PortVlans, Switch
 from nsemu.lab.topology.model import (
     HOST_NODE,
+    DialupSpec,
     Endpoint,
     HostSpec,
     LinkSpec,
@@ -107,12 +110,13 @@ def _screenos(network: Network, spec: NodeSpec) -> Node:
 
 def _host(network: Network, spec: NodeSpec) -> Node:
     assert isinstance(spec, HostSpec)
-    host = Host(
+    make = partial(DialupHost, connection=spec.vpn) if isinstance(spec, DialupSpec) else Host
+    host = make(
         spec.name,
         network.scheduler,
         network.entropy,
         spec.address,
-        spec.gateway,
+        gateway=spec.gateway,
         routes={route.to: route.via for route in spec.routes},
         vlan=spec.vlan,
     )
@@ -155,6 +159,7 @@ def _switch(network: Network, spec: NodeSpec) -> Node:
 _MAKERS: Mapping[type[NodeSpec], Callable[[Network, NodeSpec], Node]] = {
     ScreenosSpec: _screenos,
     HostSpec: _host,
+    DialupSpec: _host,
     RouterSpec: _router,
     NatSpec: _nat,
     SwitchSpec: _switch,

@@ -79,7 +79,8 @@ def _describe_route(route: Route) -> str:
     if route.gateway is not None:
         text = f"{name} via {format_ipv4(route.gateway)} dev {route.interface.name}"
     else:
-        own = next(one.address for one in route.interface.prefixes if one.network == route.prefix)
+        found = (one.address for one in route.interface.prefixes if one.network == route.prefix)
+        own = next(found, route.interface.address)
         text = f"{name} dev {route.interface.name} src {format_ipv4(own)}"
     return text if route.active else f"{text} linkdown"
 

@@ -10,7 +10,6 @@ from nsemu.cli.commands import device_shell
 from nsemu.cli.console import Console
 from nsemu.cli.dialogue import Dialogue
 from nsemu.lab.arguments import CommandRefused
-from nsemu.lab.host.commands import HOST_COMMANDS
 from nsemu.lab.host.host import Host
 from nsemu.lab.nat_box import NAT_COMMANDS, NatBox
 from nsemu.lab.router import Router
@@ -115,7 +114,7 @@ def _command_words(node: LabNode) -> Iterable[str]:
 
 def _syntax(node: LabNode) -> Mapping[str, str]:
     if isinstance(node.node, Host):
-        return {name: command.syntax for name, command in HOST_COMMANDS.items()}
+        return {name: command.syntax for name, command in node.node.commands.items()}
     if isinstance(node.node, Router):
         own = NAT_COMMANDS if isinstance(node.node, NatBox) else ()
         return {**dict.fromkeys((*STACK_COMMANDS, *own), ""), "help": ""}

@@ -10,6 +10,7 @@ from nsemu.lab.drawing.picture import look_of
 _SHAPES = {
     "screenos": ('["', '"]'),
     "host": ('("', '")'),
+    "dialup": ('[/"', '"/]'),
     "router": ('(["', '"])'),
     "nat": ('{{"', '"}}'),
     "switch": ('[["', '"]]'),

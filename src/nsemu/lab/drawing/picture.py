@@ -43,6 +43,7 @@ class Look:
 LOOKS: Final[Mapping[str, Look]] = {
     "screenos": Look("#fde3dc", "#b93a1f", 8.0),
     "host": Look("#e0edfb", "#2b6cb0", 4.0),
+    "dialup": Look("#e4f1f6", "#2c7a7b", 4.0),
     "router": Look("#def3e3", "#2f855a", BOX_HEIGHT / 2),
     "nat": Look("#fbf3d4", "#97701b", BOX_HEIGHT / 2),
     "switch": Look("#eceff3", "#52606d", 0.0),

@@ -44,9 +44,9 @@ def run_host_command(host: Host, line: str) -> Progress:
     if not words:
         return say("")
     name, *rest = words
-    command = HOST_COMMANDS.get(name)
+    command = host.commands.get(name)
     if command is None:
-        raise CommandRefused(f"unknown command {name!r}{suggestion(name, HOST_COMMANDS)}")
+        raise CommandRefused(f"unknown command {name!r}{suggestion(name, host.commands)}")
     return command.handler(host, rest)
 
 
@@ -65,13 +65,14 @@ def _no_words(words: Sequence[str]) -> None:
         raise CommandRefused(f"unexpected word {words[0]!r}")
 
 
-def _help(_host: Host, words: Sequence[str]) -> Progress:
+def _help(host: Host, words: Sequence[str]) -> Progress:
+    known = host.commands
     if words:
-        command = HOST_COMMANDS.get(words[0])
+        command = known.get(words[0])
         if command is None:
-            raise CommandRefused(f"unknown command {words[0]!r}{suggestion(words[0], HOST_COMMANDS)}")
+            raise CommandRefused(f"unknown command {words[0]!r}{suggestion(words[0], known)}")
         return say(f"{words[0]} {command.syntax}".rstrip() + f"\n    {command.help}\n")
-    rows = [(f"{name} {command.syntax}".rstrip(), command.help) for name, command in HOST_COMMANDS.items()]
+    rows = [(f"{name} {command.syntax}".rstrip(), command.help) for name, command in known.items()]
     return say("".join(f"{usage}\n    {text}\n" for usage, text in rows))
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from nsemu.lab.host.dhcp_client import HostDhcp
 from nsemu.lab.host.probe import Probe, ProbeKind
@@ -31,6 +32,9 @@ from nsemu.sim.scheduler import Scheduler
 from nsemu.sim.wait import Progress
 from nsemu.wire.address import Prefix
 from nsemu.wire.ipv4 import PROTOCOL_TCP
+
+if TYPE_CHECKING:
+    from nsemu.lab.host.commands import HostCommand
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +193,13 @@ class Host:
         return socket
 
     # What a lab asks
+
+    @property
+    def commands(self) -> Mapping[str, HostCommand]:
+        """What can be typed at it."""
+        from nsemu.lab.host.commands import HOST_COMMANDS
+
+        return HOST_COMMANDS
 
     def run(self, command: str) -> Progress:
         """Start a text command. Raises CommandRefused (a ValueError) when it is not understood."""

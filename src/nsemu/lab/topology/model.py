@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Final
 
+from nsemu.lab.dialup.connection import Connection
 from nsemu.lab.topology.errors import Problem
 from nsemu.sim.scheduler import SECOND, Duration
 from nsemu.wire.address import Prefix
@@ -121,6 +122,14 @@ class HostSpec(NodeSpec):
     routes: tuple[RouteSpec, ...] = ()
     files: Mapping[str, Path] = field(default_factory=dict)
     vlan: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DialupSpec(HostSpec):
+    """A remote user's PC: a host with a VPN client, which has one connection."""
+
+    kind: ClassVar[str] = "dialup"
+    vpn: Connection
 
 
 @dataclass(frozen=True, slots=True)

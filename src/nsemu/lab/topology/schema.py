@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from nsemu.lab.topology import nat, services, units, values, vlans
+from nsemu.lab.topology import dialup, nat, services, units, values, vlans
 from nsemu.lab.topology.document import Element
 from nsemu.lab.topology.errors import Findings, quoted
 from nsemu.lab.topology.model import (
+    DialupSpec,
     Endpoint,
     HostSpec,
     LinkSpec,
@@ -120,8 +122,8 @@ def _host_address(element: Element, findings: Findings) -> Prefix | str | None:
     return DHCP if element.value == DHCP else values.interface_address(element, findings)
 
 
-def _host_spec(**parts: Any) -> HostSpec:
-    return HostSpec(**{**parts, "address": None if parts["address"] == DHCP else parts["address"]})
+def _host_spec(kind: type[HostSpec], **parts: Any) -> HostSpec:
+    return kind(**{**parts, "address": None if parts["address"] == DHCP else parts["address"]})
 
 
 def _check_nothing(_spec: NodeSpec, _path: str, _findings: Findings) -> None:
@@ -161,6 +163,11 @@ def _check_host(spec: HostSpec, path: str, findings: Findings) -> None:
         findings.error(where, quoted(gateway), reason=f"the network or broadcast address of {network}")
 
 
+def _check_dialup(spec: DialupSpec, path: str, findings: Findings) -> None:
+    _check_host(spec, path, findings)
+    dialup.check(spec, path, findings)
+
+
 def _check_services(spec: HostSpec, path: str, findings: Findings) -> None:
     taken: dict[int, str] = {}
     for index, service in enumerate(spec.services):
@@ -193,6 +200,17 @@ def _check_nat(spec: NatSpec, path: str, findings: Findings) -> None:
 _DESCRIPTION: Final = {"description": Field("description", values.text)}
 _ROUTES: Final = {"routes": Field("routes", values.list_of(values.route))}
 
+_HOST_FIELDS: Final = {
+    "address": Field("address", _host_address),
+    "gateway": Field("gateway", values.address),
+    "services": Field("services", values.list_of(services.service)),
+    "users": Field("users", values.map_of(values.text)),
+    "files": Field("files", values.map_of(_startup_file)),
+    "vlan": Field("vlan", vlans.VLAN),
+    **_ROUTES,
+    **_DESCRIPTION,
+}
+
 KINDS: Final[Mapping[str, KindSchema]] = {
     "screenos": KindSchema(
         RecordSchema(
@@ -209,21 +227,21 @@ KINDS: Final[Mapping[str, KindSchema]] = {
     ),
     "host": KindSchema(
         RecordSchema(
-            _host_spec,
-            {
-                "address": Field("address", _host_address),
-                "gateway": Field("gateway", values.address),
-                "services": Field("services", values.list_of(services.service)),
-                "users": Field("users", values.map_of(values.text)),
-                "files": Field("files", values.map_of(_startup_file)),
-                "vlan": Field("vlan", vlans.VLAN),
-                **_ROUTES,
-                **_DESCRIPTION,
-            },
+            partial(_host_spec, HostSpec),
+            _HOST_FIELDS,
             required=("address",),
         ),
         interfaces=lambda _spec, _platforms: ("eth0",),
         check=_check_host,
+    ),
+    "dialup": KindSchema(
+        RecordSchema(
+            partial(_host_spec, DialupSpec),
+            {**_HOST_FIELDS, "vpn": Field("vpn", dialup.connection)},
+            required=("address", "vpn"),
+        ),
+        interfaces=lambda _spec, _platforms: ("eth0",),
+        check=_check_dialup,
     ),
     "router": KindSchema(
         RecordSchema(
