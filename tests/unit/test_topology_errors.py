@@ -45,14 +45,14 @@ def test_the_shape_of_a_problem() -> None:
     text = "name: a\ntopology:\n  nodes:\n    paris: {kind: switch}\n    tokyo:\n      kind: screenoss\n"
     assert only(text) == (
         "labs/x.yaml:6: topology.nodes.tokyo.kind: found 'screenoss'; "
-        "allowed: screenos, host, router, nat, switch; did you mean 'screenos'?"
+        "allowed: screenos, host, dialup, router, nat, switch; did you mean 'screenos'?"
     )
 
 
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("{}", "topology.nodes.n.kind: missing; allowed: screenos, host, router, nat, switch"),
+        ("{}", "topology.nodes.n.kind: missing; allowed: screenos, host, dialup, router, nat, switch"),
         ("[1]", "topology.nodes.n: found a list; allowed: a mapping (key: value)"),
         ("{kind: [x]}", "topology.nodes.n.kind: found a list; allowed: screenos"),
         ("{kind: switch, ports: 4}", "topology.nodes.n.ports: found '4'; allowed: a mapping (key: value)"),
@@ -172,7 +172,7 @@ def test_validations(line: str, said: str) -> None:
         ("name: a\nseed: true\ntopology: {nodes: {s: {kind: switch}}}", "seed: found 'true'"),
         ("name: a\nmgmt: {}\ntopology: {nodes: {s: {kind: switch}}}", "mgmt: found 'mgmt'; unknown key; allowed: name, seed, topology, validate"),
         ("name: a\ntopology:\n  node: {}\n  nodes: {s: {kind: switch}}", "labs/x.yaml:3: topology.node: found 'node'; unknown key; allowed: defaults, kinds, nodes, links; did you mean 'nodes'?"),
-        ("name: a\ntopology:\n  kinds: {hosts: {}}\n  nodes: {s: {kind: switch}}", "topology.kinds.hosts: found 'hosts'; unknown key; allowed: screenos, host, router, nat, switch; did you mean 'host'?"),
+        ("name: a\ntopology:\n  kinds: {hosts: {}}\n  nodes: {s: {kind: switch}}", "topology.kinds.hosts: found 'hosts'; unknown key; allowed: screenos, host, dialup, router, nat, switch; did you mean 'host'?"),
         ("name: a\ntopology:\n  kinds: {host: {services: [x]}}\n  nodes: {s: {kind: switch}}", "topology.kinds.host.services[0]: found 'x'"),
         ("name: a\ntopology:\n  defaults: {typ: x}\n  nodes: {s: {kind: switch}}", "topology.defaults.typ: found 'typ'; unknown key"),
         ("name: a\ntopology:\n  defaults: {kind: swich}\n  nodes: {s: {kind: switch}}", "topology.defaults.kind: found 'swich'"),
