@@ -135,8 +135,8 @@ class Device(IpsecUpcalls):
         self.ike = IkeGlue(self.state, IkeEngine(self._stream("ike"), EngineSettings()), self.scheduler, self.log)
         self._idle = IdleWatch(scheduler, self.database, lambda: self._compiler.plans, self.clear_tunnel)
         self.ike.engine.claim, self.ike.release = self._compiler.add_client, self._compiler.remove_client
-        self.logins = ClientLogins(self.state, self.ike.engine)
-        self.ike.listeners += [self._idle.heard, self.vpn_monitors.heard, self.logins.heard]
+        self.client_logins = ClientLogins(self.state, self.ike.engine)
+        self.ike.listeners += [self._idle.heard, self.vpn_monitors.heard, self.client_logins.heard]
         self._apply(config)
 
     def _stream(self, consumer: str) -> Stream:
