@@ -156,6 +156,13 @@ def policy_reject() -> tuple[Box, PacketTrace]:
     return _plain("set policy id 7 from Trust to Untrust any any telnet reject\n" + PERMIT, _telnet())
 
 
+def policy_session_limit() -> tuple[Box, PacketTrace]:
+    device, _story = _plain(
+        "set policy id 7 from Trust to Untrust any any any permit sess-limit per-src-ip 1\n", _telnet()
+    )
+    return device, device.receive("ethernet1", tcp("10.1.1.5", "9.9.9.9", (4001, 23), SYN))
+
+
 def _telnet() -> bytes:
     return tcp("10.1.1.5", "9.9.9.9", (4000, 23), SYN)
 
@@ -380,6 +387,7 @@ SCENES: dict[DropReason, Scene] = {
     DropReason.NULL_ROUTE: null_route,
     DropReason.POLICY_DENY: policy_deny,
     DropReason.POLICY_REJECT: policy_reject,
+    DropReason.POLICY_SESSION_LIMIT: policy_session_limit,
     DropReason.DEFAULT_DENY: default_deny,
     DropReason.INTRAZONE_BLOCK: intrazone_block,
     DropReason.AUTH_REQUIRED: auth_required,

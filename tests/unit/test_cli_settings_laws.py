@@ -484,6 +484,10 @@ RESTORED = {
         "set policy id 5\nset count alarm 100 2000\nexit",
         "set policy id 5\nunset count alarm\nexit",
     ),
+    "policy sess-limit": (
+        "set policy id 1\nset sess-limit per-src-ip 3\nexit",
+        "set policy id 1\nunset sess-limit\nexit",
+    ),
     "policy log alert": ("set policy id 5\nset log alert\nexit", "set policy id 5\nunset log alert\nexit"),
     "policy schedule": ("set policy id 1\nset schedule known\nexit", "set policy id 1\nunset schedule\nexit"),
     "policy name": ("set policy id 1\nset name n\nexit", "set policy id 1\nunset name\nexit"),
@@ -548,6 +552,7 @@ def test_every_setting_that_holds_something_is_printed() -> None:
         "policy move",
         "policy log",
         "policy log alert",
+        "policy sess-limit",
         "policy schedule",
         "policy count alarm",
         "policy count",

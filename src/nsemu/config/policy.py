@@ -34,7 +34,8 @@ class Policy:
     `vpn`, `vpn_group` and `l2tp` are set for the action TUNNEL alone: a VPN, with L2TP inside if it is named too, or a
     group of redundant VPNs, or L2TP without IPsec. `pair` is the ID of the policy of the opposite direction on the same
     VPN. `authentication` says who may use it; `schedule` limits it to the times of a schedule. `alert` sends what it
-    logs to those who are alerted; `alarm` are the rates of traffic above which it raises an alarm. `kept` are words of
+    logs to those who are alerted; `alarm` are the rates of traffic above which it raises an alarm;
+    `session_limit` is how many sessions one source may have by the policy. `kept` are words of
     the line that have no effect, as (argument, value).
     """
 
@@ -62,6 +63,7 @@ class Policy:
     schedule: str | None = None
     alert: bool = False
     alarm: TrafficAlarm | None = None
+    session_limit: int | None = None
     authentication: PolicyAuthentication | None = None
     kept: tuple[tuple[str, object], ...] = ()
 

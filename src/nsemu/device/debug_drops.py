@@ -25,6 +25,7 @@ DROP_LINES: Final[dict[DropReason, str]] = {
     DropReason.NULL_ROUTE: "packet dropped, null route {detail}",
     DropReason.ROUTE_DENIED: "packet dropped, route-deny on interface {detail}",
     DropReason.POLICY_DENY: "packet dropped, denied by policy",
+    DropReason.POLICY_SESSION_LIMIT: "packet dropped, session limit of policy reached",
     DropReason.POLICY_REJECT: "packet dropped, rejected by policy",
     DropReason.DEFAULT_DENY: "packet dropped, denied by policy",
     DropReason.INTRAZONE_BLOCK: "packet dropped, denied by policy",

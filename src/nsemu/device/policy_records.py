@@ -72,6 +72,7 @@ class PolicyRecords:
         self._traffic_log = traffic_log
         self._log = log
         self._living: dict[Session, int] = {}
+        self._limited: dict[Session, PolicyRun] = {}
         self._timer: Timer | None = None
         self.rates: dict[int, RateHistory] = {}
         self.alarms: deque[TrafficAlarmEntry] = deque(maxlen=ALARM_CAPACITY)
@@ -84,6 +85,9 @@ class PolicyRecords:
             return
         if run.policy.log_init:
             self._traffic_log.created(session, self._scheduler.now)
+        if run.policy.session_limit is not None:
+            self._limited[session] = run
+            run.counters.held[session.forward.flow[0]] += 1
         if run.policy.count:
             self._living[session] = 0
             self._await()
@@ -91,6 +95,9 @@ class PolicyRecords:
     def ended(self, session: Session) -> None:
         """A session ended."""
         run = session.policy
+        limited = self._limited.pop(session, None)
+        if limited is not None:
+            _release(limited, session.forward.flow[0])
         if session in self._living:
             self._collect(session)
             del self._living[session]
@@ -171,6 +178,13 @@ class PolicyRecords:
         self.alarms.append(TrafficAlarmEntry(self._scheduler.now, run.id, unit, rate, threshold))
         type_, word = (1, "sec") if unit == "second" else (2, "min")
         self._log(type_, Level.CRITICAL, f"Policy ID={run.id} Rate={rate} bytes/{word} exceeds threshold")
+
+
+def _release(run: PolicyRun, source: int) -> None:
+    held = run.counters.held
+    held[source] -= 1
+    if not held[source]:
+        del held[source]
 
 
 def _on_wire(packets: int, octets: int) -> int:

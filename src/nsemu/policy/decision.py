@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from enum import Enum
 from typing import NamedTuple
 
@@ -26,14 +27,18 @@ class Traffic(NamedTuple):
 
 
 class PolicyCounters:
-    """What one policy has let through or stopped. The flow counts; the numbers outlive changes of the policy."""
+    """What one policy has let through or stopped. The flow counts; the numbers outlive changes of the policy.
 
-    __slots__ = ("hits", "octets", "packets")
+    `held` are the living sessions by source, of policies that limit them.
+    """
+
+    __slots__ = ("held", "hits", "octets", "packets")
 
     def __init__(self) -> None:
         self.hits = 0
         self.octets = 0
         self.packets = 0
+        self.held: Counter[int] = Counter()
 
 
 class PolicyRun:

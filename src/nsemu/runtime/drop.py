@@ -73,6 +73,9 @@ class DropReason(Enum):
     )
     POLICY_DENY = Disposition("policy deny", "denied by policy", "The policy that matched says deny.")
     POLICY_REJECT = Disposition("policy deny", "rejected by policy", "The policy that matched says reject.", 1)
+    POLICY_SESSION_LIMIT = Disposition(
+        "sessn thresh", "session limit of the policy", "The source has as many sessions by the policy as it allows.", 1
+    )
     DEFAULT_DENY = Disposition(
         "policy deny",
         "no policy matches",

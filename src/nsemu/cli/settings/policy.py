@@ -89,6 +89,7 @@ def _read(editor: Editor, number: int, arguments: Arguments) -> Policy:
         schedule=arguments.get("schedule"),
         alert=arguments.get("alert", False),
         alarm=policy_more.read_alarm(arguments),
+        session_limit=arguments.get("sess_limit"),
         authentication=policy_auth.read(arguments),
         kept=policy_more.read(arguments),
     )
@@ -152,6 +153,7 @@ def _policy_rows(config: DeviceConfig, scope: Arguments) -> Iterator[Row]:
         **policy_auth.words_of(policy),
         **dict(policy.kept),
         "schedule": policy.schedule,
+        "sess_limit": policy.session_limit,
         "log": policy.log,
         "alert": policy.alert or None,
         "count": policy.count,
@@ -221,6 +223,11 @@ def _set_alarm(editor: Editor, arguments: Arguments) -> None:
 def _unset_alarm(editor: Editor, arguments: Arguments) -> None:
     policy = find(editor, arguments["id"])
     editor.policies.put(policy.id, replace(policy, alarm=None))
+
+
+def _set_session_limit(editor: Editor, arguments: Arguments) -> None:
+    policy = find(editor, arguments["id"])
+    editor.policies.put(policy.id, replace(policy, session_limit=arguments.get("sess_limit")))
 
 
 def _set_schedule(editor: Editor, arguments: Arguments) -> None:
@@ -308,6 +315,7 @@ POLICY_COUNT = _flag(
     lambda _policy: False,
 )
 POLICY_ALARM = Setting("policy count alarm", _set_alarm, _unset_alarm)
+POLICY_SESSION_LIMIT = Setting("policy sess-limit", _set_session_limit, _set_session_limit)
 POLICY_SCHEDULE = Setting("policy schedule", _set_schedule, _unset_schedule)
 POLICY_NAME = Setting("policy name", _set_name, _unset_name)
 DEFAULT_PERMIT_ALL = Setting(

@@ -40,7 +40,6 @@ _LABELS = {
     "pbw": "policy traffic",
     "priority": "policy traffic",
     "dscp": "policy traffic",
-    "sess_limit": "policy sess-limit",
     "no_session_backup": "policy no-session-backup",
     "no_hw_sess": "policy no-hw-sess",
     "url_filter": "policy url-filter",
@@ -87,17 +86,16 @@ _TRAFFIC = keyword(
     ),
     binds=("shaping", True),
 )
+SESSION_LIMIT = keyword(
+    "per-src-ip", "sessions of one source", argument("sess_limit", NumberType(1, 65535), "sessions")
+)
 OPTIONS: tuple[Node, ...] = (
     choice(*policy_auth.WORDS, flag("infranet-auth", "Infranet users", "infranet")),
     keyword("schedule", "only at these times", argument("schedule", SCHEDULER, "scheduler name")),
     LOG,
     COUNT,
     _TRAFFIC,
-    keyword(
-        "sess-limit",
-        "sessions of one source",
-        keyword("per-src-ip", "sessions of one source", argument("sess_limit", NumberType(1, 65535), "sessions")),
-    ),
+    keyword("sess-limit", "sessions of one source", SESSION_LIMIT),
     flag("no-session-backup", "no backup of its sessions"),
     flag("no-hw-sess", "no sessions in hardware"),
     flag("url-filter", "filter URLs"),
@@ -163,12 +161,6 @@ INSIDE: tuple[Node, ...] = (
         "di-severity", "severity of attacks", argument("severity", TextType(16, "[a-z]+", "severity"), "severity")
     ),
     POLICY.line("di-alert-disable", "no alerts of attacks"),
-    POLICY.line(
-        "sess-limit",
-        "sessions of one source",
-        keyword("per-src-ip", "sessions of one source"),
-        argument("number", NumberType(1, 65535), "sessions"),
-    ),
     POLICY.line("no-hw-sess", "no sessions in hardware"),
     POLICY.line(
         "url",

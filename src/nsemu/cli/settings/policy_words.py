@@ -130,6 +130,7 @@ _INSIDE = (
             keyword("alarm", "alarm above a rate", when_set(*policy_more.ALARM_RATES), policy.POLICY_ALARM),
         ),
     ),
+    keyword("sess-limit", "sessions of one source", when_set(policy_more.SESSION_LIMIT), policy.POLICY_SESSION_LIMIT),
     keyword(
         "schedule",
         "only at these times",

@@ -43,6 +43,10 @@ def policy(state: FlowState, setup: FlowSetup) -> DropReason | None:
     if refusal is not None:
         setup.detail = f"policy {found.id}"
         return refusal
+    limit = found.policy.session_limit
+    if limit is not None and setup.renews is None and found.counters.held[setup.source] >= limit:
+        setup.detail = f"policy {found.id} allows {limit}"
+        return DropReason.POLICY_SESSION_LIMIT
     return _check_vpn(state, setup, decision)
 
 
