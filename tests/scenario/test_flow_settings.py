@@ -9,7 +9,7 @@ from scapy.layers.inet import IP, TCP
 from scapy.layers.l2 import GRE
 
 from nsemu.flow.session import Session
-from nsemu.flow.steps import Dropped
+from nsemu.flow.steps import Dropped, EspSeal
 from nsemu.runtime.drop import DropReason
 from nsemu.sim.scheduler import SECOND, Scheduler
 from nsemu.wire import icmp
@@ -473,6 +473,54 @@ def test_asymmetric_vpn(line: str, zone: str, comes_back: bool) -> None:
     east.receive("ethernet1", segment("10.2.1.5", "10.1.1.5", BACK, SYN | ACK, (7, 2)), trace=False, seconds=1)
     assert len(west.packets("ethernet1")) == comes_back
     assert west.counter("wrong intf") == (not comes_back)
+
+
+HUB = """
+set interface ethernet3 zone Untrust
+set interface ethernet3 ip 1.1.1.1/24
+set interface tunnel.1 zone Untrust
+set interface tunnel.1 ip 10.50.0.1/24
+set interface tunnel.1 mip 10.50.0.9 host 10.3.3.3 netmask 255.255.255.255 vrouter trust-vr
+set interface tunnel.2 zone Untrust
+set interface tunnel.2 ip unnumbered interface ethernet3
+set vpn a manual 1000 2000 gateway 1.1.1.2 outgoing-interface ethernet3 {keys}
+set vpn b manual 1011 2011 gateway 1.1.1.3 outgoing-interface ethernet3 {keys}
+set vpn a bind interface tunnel.1
+set vpn b bind interface tunnel.2
+set route 10.2.1.0/24 interface tunnel.1
+set route 10.3.3.0/24 interface tunnel.2
+set policy from untrust to untrust any any any permit
+"""
+SPOKE = """
+set interface ethernet1 zone Trust
+set interface ethernet1 ip 10.2.1.1/24
+set interface ethernet1 route
+set interface ethernet3 zone Untrust
+set interface ethernet3 ip 1.1.1.2/24
+set interface tunnel.1 zone Untrust
+set interface tunnel.1 ip unnumbered interface ethernet3
+set vpn a manual 2000 1000 gateway 1.1.1.1 outgoing-interface ethernet3 {keys}
+set vpn a bind interface tunnel.1
+set route 10.50.0.0/24 interface tunnel.1
+set policy from trust to untrust any any any permit
+"""
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_hub_n_spoke_mip(on: bool) -> None:
+    """A MIP leads from one tunnel into another on the same interface of Untrust, unless the option is off."""
+    scheduler = Scheduler()
+    hub = Box(HUB.format(keys=KEYS) + ("" if on else "unset flow hub-n-spoke-mip\n"), scheduler=scheduler)
+    spoke = Box(SPOKE.format(keys=KEYS), scheduler=scheduler)
+    hub.join("ethernet3", spoke, "ethernet3")
+    trace = spoke.receive("ethernet1", echo("10.2.1.5", "10.50.0.9"), seconds=1)
+    relayed = [step for hop in trace.hops for step in hop.steps if isinstance(step, EspSeal)]
+    assert [step.vpn for step in relayed] == (["a", "b"] if on else ["a"])
+    dropped = [step for hop in trace.hops for step in hop.steps if isinstance(step, Dropped)]
+    if not on:
+        assert [(step.reason, step.subject) for step in dropped] == [
+            (DropReason.NO_MAPPING, ("flow", "hub-n-spoke-mip"))
+        ]
 
 
 def test_mac_cache_mgt() -> None:

@@ -165,6 +165,51 @@ def test_policy_based_routing_decides_by_what_the_packet_looks_like() -> None:
     )
 
 
+TOS = """
+set vrouter trust-vr
+set access-list extended 7 tos 184 entry 1
+set access-list extended 7 src-port 4000-4001 dst-port 1000-1999 protocol udp tos 8 entry 2
+set access-list extended 8 src-port 4000-4000 protocol 17 entry 1
+set match-group name voice
+set match-group voice ext-acl 7 match-entry 1
+set match-group name rest
+set match-group rest ext-acl 8 match-entry 1
+set action-group name two
+set action-group two next-interface ethernet2 next-hop 2.2.2.250 action-entry 1
+set action-group name four
+set action-group four next-hop 4.4.4.250 action-entry 1
+set pbr policy name split
+set pbr policy split match-group voice action-group two 1
+set pbr policy split match-group rest action-group four 2
+exit
+set interface ethernet1 pbr split
+"""
+
+
+@pytest.mark.parametrize(
+    ("tos", "protocol", "port", "egress"),
+    [
+        (184, "udp", 53, "ethernet2"),
+        (184, "icmp", 0, "ethernet2"),
+        (8, "udp", 1000, "ethernet2"),
+        (8, "udp", 1999, "ethernet2"),
+        (8, "udp", 2000, "ethernet4"),
+        (0, "udp", 1500, "ethernet4"),
+        (8, "icmp", 0, "ethernet3"),
+    ],
+)
+def test_extended_access_lists_match_type_of_service_ports_and_protocol(
+    tos: int, protocol: str, port: int, egress: str
+) -> None:
+    """All words of an entry must fit, and the first rule that matches decides; a session stays where it began."""
+    bench = box(DEFAULT, TOS)
+    packet = echo("10.1.1.5", "8.8.8.8", tos=tos) if protocol == "icmp" else udp("10.1.1.5", "8.8.8.8", port, tos=tos)
+    assert way(bench, packet)[0] == egress
+    bench.type("set address untrust other 7.7.7.7/32")
+    bench.receive("ethernet1", packet)
+    assert {name for name, _ in bench.sent} == {egress}, "decided anew after a change, with what its first packet had"
+
+
 def test_an_action_that_cannot_be_used_gives_way_to_the_next_and_then_to_the_tables() -> None:
     bench = box(DEFAULT, PBR, "set vrouter trust-vr pbr split")
     bench.device.set_carrier("ethernet2", False)

@@ -252,7 +252,7 @@ RESTORED = {
         "set vrouter trust-vr\nset route-map name rm permit 10\nunset preserve preference\nexit\nexit",
     ),
     "vrouter extended access list": (
-        "set vrouter trust-vr access-list extended 9 src-ip 10.1.0.0/16 dst-port 80-90 protocol 47 entry 3",
+        "set vrouter trust-vr access-list extended 9 src-ip 10.1.0.0/16 dst-port 80-90 protocol 47 tos 16 entry 3",
         "unset vrouter trust-vr access-list extended 9 entry 3",
     ),
     "vrouter match-group": ("set vrouter vr3 match-group name mg2", "unset vrouter vr3 match-group mg2"),

@@ -15,7 +15,7 @@ Ports = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class ExtendedEntry:
-    """One entry of an extended access list; None means any. `protocol` is a number."""
+    """One entry of an extended access list; None means any. `protocol` and `tos` (the whole octet) are numbers."""
 
     list_id: int
     sequence: int
@@ -24,6 +24,7 @@ class ExtendedEntry:
     source_ports: Ports | None = None
     destination_ports: Ports | None = None
     protocol: int | None = None
+    tos: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,7 @@ def describe_wing(wing: Wing) -> str:
 
 def _begin(state: FlowState, setup: FlowSetup, session: Session) -> None:
     session.icmp = setup.icmp
+    session.tos = setup.tos
     session.link_source = setup.link_source
     session.link_destination = setup.link_destination
     matched = setup.decision.service if setup.decision is not None else None

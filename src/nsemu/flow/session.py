@@ -168,6 +168,7 @@ class TcpState:
 
 class Session:
     """One flow through the device. Times in nanoseconds of virtual time. `unreachable`: an ICMP error said so.
+    `tos` is that of its first packet.
 
     `alg` reads its text; `login` is that of the user it belongs to. `control` is the session that announced it, `along`
     the direction of that one in which it was opened.
@@ -196,6 +197,7 @@ class Session:
         "service_timeout",
         "tcp",
         "timeout",
+        "tos",
         "unreachable",
     )
 
@@ -216,6 +218,7 @@ class Session:
         self.limits: SessionLimits | None = None
         self.close_reason = "Close - AGE OUT"
         self.unreachable = False
+        self.tos = 0
         self.lease: Lease | None = None
         self.login: AuthEntry | None = None
         self.alg: SegmentEditor | None = None

@@ -60,6 +60,7 @@ class FlowSetup:
         "subject",
         "tcp_flags",
         "to_zone",
+        "tos",
         "trace",
         "tunnel_in",
         "vrouter",
@@ -71,6 +72,7 @@ class FlowSetup:
         self.ingress = ingress
         self.tunnel_in = tunnel_in
         self.tcp_flags = 0
+        self.tos = 0
         self.icmp: tuple[int, int] | None = None
         self.link_source = b""
         self.link_destination = b""
@@ -101,6 +103,7 @@ class FlowSetup:
         flow = (packet.source, packet.destination, packet.source_port, packet.destination_port)
         setup = cls(packet.protocol, flow, packet.ingress, packet.tunnel)
         setup.trace = packet.trace
+        setup.tos = packet.data[1]
         setup.link_source = packet.link_source
         setup.link_destination = packet.link_destination
         if packet.protocol == TCP:
@@ -118,6 +121,7 @@ class FlowSetup:
         setup.link_source = session.link_source
         setup.link_destination = session.link_destination
         setup.renews = session
+        setup.tos = session.tos
         if session.protocol == ICMP:
             setup.icmp = session.icmp
         return setup

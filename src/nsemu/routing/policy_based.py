@@ -30,6 +30,7 @@ class RoutedFlow(NamedTuple):
     destination: int
     protocol: int
     ports: Ports
+    tos: int = 0
 
 
 class PolicyRoute(NamedTuple):
@@ -161,6 +162,8 @@ def fits(entry: ExtendedEntry, flow: RoutedFlow) -> bool:
     if entry.destination is not None and flow.destination not in entry.destination:
         return False
     if entry.protocol is not None and flow.protocol != entry.protocol:
+        return False
+    if entry.tos is not None and flow.tos != entry.tos:
         return False
     for wanted, port in zip((entry.source_ports, entry.destination_ports), flow.ports, strict=True):
         if wanted is not None and (flow.protocol not in _WITH_PORTS or not wanted[0] <= port <= wanted[1]):

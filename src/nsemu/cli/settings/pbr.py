@@ -138,6 +138,7 @@ def _extended(_editor: Editor, arguments: Arguments) -> ExtendedEntry:
         arguments.get("src-port"),
         arguments.get("dst-port"),
         arguments.get("protocol"),
+        arguments.get("tos"),
     )
 
 
@@ -182,6 +183,7 @@ EXTENDED = _numbered(
         "src-port": entry.source_ports,
         "dst-port": entry.destination_ports,
         "protocol": entry.protocol,
+        "tos": entry.tos,
     },
     lambda pbr, entry, last: [
         f"match group {match.group}" for match in pbr.match_entries if last and match.list_id == entry.list_id
@@ -319,6 +321,7 @@ EXTENDED_NODE = keyword(
                     argument("protocol", NumberType(0, 255), "number"),
                 ),
             ),
+            keyword("tos", "type of service", argument("tos", NumberType(0, 255), "octet")),
         ),
     ),
     EXTENDED,

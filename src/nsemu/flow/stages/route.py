@@ -62,7 +62,8 @@ def _selected(state: FlowState, selection: RouteSelection, setup: FlowSetup) -> 
     destination = setup.routed_destination
     ports = (setup.source_port, setup.routed_port)
     ingress = setup.ingress.name
-    flow = RoutedFlow(setup.vrouter, ingress, setup.from_zone, setup.source, destination, setup.protocol, ports)
+    ends = (setup.source, destination, setup.protocol, ports, setup.tos)
+    flow = RoutedFlow(setup.vrouter, ingress, setup.from_zone, *ends)
     chosen = selection.choose(flow)
     entry = _path(state, setup, chosen)
     if setup.trace is not None:
