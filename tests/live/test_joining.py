@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from nsemu import Lab, LabError
-from support.live import finish, missing, namespace, wire
+from support.live import finish, missing, missing_charon, namespace, wire
 from support.live_lab import live_lab
 
 absent = missing("ping")
@@ -78,9 +78,8 @@ def ended(process: subprocess.Popen[str]) -> int:
 
 
 @contextmanager
-def serving(path: Path) -> Iterator[subprocess.Popen[str]]:
-    state = str(path.parent / "state")
-    words = [sys.executable, "-m", "nsemu", "serve", str(path), "--base-port", "0", "--state", state]
+def serving(path: Path, state: Path) -> Iterator[subprocess.Popen[str]]:
+    words = [sys.executable, "-m", "nsemu", "serve", str(path), "--base-port", "0", "--state", str(state)]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
         told(process, "ctrl-C ends it.")
@@ -94,7 +93,7 @@ def serving(path: Path) -> Iterator[subprocess.Popen[str]]:
 def test_serve_answers_the_machine_at_once_and_takes_its_tap_away(number: signal.Signals, tmp_path: Path) -> None:
     """The TAP interface is up without a hand; pings take milliseconds; ctrl-C ends it and leaves nothing."""
     name = tap_name("s")
-    with serving(written(tmp_path, name)) as process:
+    with serving(written(tmp_path, name), tmp_path / "state") as process:
         address(name)
         shown = subprocess.run(
             ["ping", "-n", "-c", "20", "-i", "0.05", "-w", "20", "10.77.1.1"],
@@ -228,3 +227,32 @@ def test_a_capture_of_the_joined_link_is_readable(tmp_path: Path) -> None:
     rows = [row.split("\t") for row in shown.splitlines()]
     assert sorted(row[0] for row in rows) == ["0"] * 3 + ["8"] * 3
     assert {tuple(row[1:]) for row in rows} == {("1", "1")}
+
+
+ROOT = Path(__file__).parent.parent.parent
+GUIDE = ROOT / "docs" / "real-world.md"
+no_charon = missing_charon()
+
+
+@pytest.mark.skipif(bool(no_charon), reason=no_charon or "-")
+def test_the_guide_does_what_it_says(tmp_path: Path) -> None:
+    """Every command of docs/real-world.md, as it stands there; the lab itself runs without a terminal."""
+    lab, *steps, tidy = re.findall(r"^```sh\n(.*?)^```$", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
+    topology = ROOT / lab.split()[-1]
+    output = ""
+    with serving(topology, tmp_path / "state") as process:
+        try:
+            for step in steps:
+                done = subprocess.run(
+                    ["bash", "-ec", step], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False
+                )
+                output += done.stdout + done.stderr
+                assert done.returncode == 0, output
+        finally:
+            subprocess.run(["bash", "-c", tidy], cwd=ROOT, capture_output=True, timeout=PATIENCE, check=False)
+        assert "initiate completed successfully" in output
+        assert re.search(r"5 packets transmitted, [45] received", output), output
+        process.send_signal(signal.SIGINT)
+        assert ended(process) == 0
+    assert "strongswan" not in subprocess.run(["ip", "netns"], capture_output=True, text=True, check=True).stdout
+    assert "nsemu0" not in interfaces()
