@@ -7,11 +7,12 @@ out of, never in clear instead.
 from __future__ import annotations
 
 from collections import Counter
-from typing import Final
+from typing import Final, NamedTuple
 
-from nsemu.flow.originate import egress_towards, originate
+from nsemu.flow.originate import answer_in_frame, egress_towards, originate
 from nsemu.flow.packet import Packet
 from nsemu.flow.state import FlowState
+from nsemu.runtime.interface import RunInterface
 from nsemu.runtime.ip import SendResult
 from nsemu.runtime.trace import PacketTrace
 from nsemu.wire.ipv4 import Ipv4Packet
@@ -24,6 +25,14 @@ _MULTICAST: Final = 0xE0000000
 _Ends = tuple[int, int]
 
 
+class _Way(NamedTuple):
+    """How a segment came in: `macs` are the addresses of the frame of an answer to it, where a bridge took it."""
+
+    ingress: RunInterface
+    tunnel: int | None
+    macs: bytes
+
+
 class LocalNetwork:
     """The device as its TCP sees it; the ways of the peers' last segments are remembered."""
 
@@ -31,7 +40,7 @@ class LocalNetwork:
         self.scheduler = state.scheduler
         self.counters: Counter[str] = Counter()
         self._state = state
-        self._ways: dict[_Ends, tuple[str, int | None]] = {}
+        self._ways: dict[_Ends, _Way] = {}
 
     def learn(self, packet: Packet) -> None:
         """Remember the way of a segment."""
@@ -39,7 +48,9 @@ class LocalNetwork:
         self._ways.pop(ends, None)
         if len(self._ways) >= _MOST_WAYS:
             del self._ways[next(iter(self._ways))]
-        self._ways[ends] = (packet.ingress.vrouter, packet.tunnel.identifier if packet.tunnel is not None else None)
+        tunnel = packet.tunnel.identifier if packet.tunnel is not None else None
+        macs = packet.link_source + packet.link_destination if packet.link_destination else b""
+        self._ways[ends] = _Way(packet.ingress, tunnel, macs)
 
     def source_for(self, destination: int) -> int | None:
         """Connections are only taken, never made: always None."""
@@ -51,8 +62,8 @@ class LocalNetwork:
         found = next((way for (_, remote), way in reversed(self._ways.items()) if remote == destination), None)
         if found is None:
             return None
-        egress = egress_towards(self._state, found[0], destination)
-        if egress is None or egress.is_tunnel or found[1] is not None:
+        egress = egress_towards(self._state, found.ingress.vrouter, destination)
+        if egress is None or egress.is_tunnel or found.tunnel is not None:
             return _TUNNEL_MTU
         return egress.mtu
 
@@ -75,7 +86,7 @@ class LocalNetwork:
         state, way = self._state, self._ways.get((source or 0, destination))
         if way is None:
             return SendResult.NO_ROUTE
-        vrouter, tunnel = way
+        vrouter, tunnel = way.ingress.vrouter, way.tunnel
         path = state.paths.get(tunnel) if tunnel is not None else None
         through = path if path is not None and path.bound is None else None
         if tunnel is not None and through is None:
@@ -83,5 +94,8 @@ class LocalNetwork:
             if egress is None or not egress.is_tunnel:
                 return SendResult.NO_ROUTE
         packet = Ipv4Packet(source or 0, destination, protocol, payload, identification=state.next_identification())
-        left = originate(state, packet, vrouter, trace, through)
+        if way.macs and packet.source not in state.local_addresses:
+            left = answer_in_frame(state, packet, way.ingress, way.macs, trace)
+        else:
+            left = originate(state, packet, vrouter, trace, through)
         return SendResult.SENT if left else SendResult.NO_ROUTE
