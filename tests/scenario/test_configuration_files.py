@@ -14,8 +14,11 @@ import pytest
 from nsemu import Lab, LabError
 from nsemu.api.state_folder import StateFolder
 from nsemu.cli.dialogue import Question, run_dialogue
+from nsemu.cli.settings.configuration import configuration_text
 from nsemu.lab.host.host import Host
+from nsemu.sim.scheduler import SECOND
 from support.app import GATE, OFFICE
+from support.cli_console import Session
 
 NEW = "set hostname tokyo\nset console page 30\nset bogus word\nset interface ethernet1 ip 10.20.1.1/24\n"
 
@@ -302,3 +305,62 @@ def test_a_kill_at_any_moment_leaves_a_whole_file(tmp_path: Path) -> None:
             lines = text.splitlines()
             assert len(lines) == 5_000
             assert len(set(lines)) == 1
+
+
+def test_a_configuration_moves_between_all_places(lab: Lab) -> None:
+    """Flash, memory card, last-known-good, server, running: what comes out is what went in."""
+    gate = lab["gate"]
+    gate.run("save")
+    saved = gate.device.saved_text or ""
+    gate.run("set hostname kobe")
+    running = configuration_text(gate.device.config)
+    assert gate.run("save config to slot1 now.cfg").endswith("bytes) to slot1:/now.cfg.\nDone\n")
+    gate.run("save config from flash to slot1 old.cfg")
+    assert gate.device.card == {"now.cfg": running, "old.cfg": saved}
+    assert f"    {'slot1:/old.cfg':<28}{len(saved):>10}\n" in gate.run("get file")
+    gate.run("save config from slot1 now.cfg to last-known-good")
+    gate.run("save config from last-known-good to tftp 10.20.2.80 good.cfg")
+    assert host(lab).store.files.read("/good.cfg").decode().replace("\r\n", "\n") == running
+    gate.run("save config from tftp 10.20.2.80 good.cfg to flash")
+    assert gate.device.saved_text == running
+    gate.run("unset hostname")
+    gate.run("save config from slot1 now.cfg merge")
+    assert gate.device.config.system.hostname == "kobe"
+    assert "file slot1:/none.cfg does not exist" in gate.cli("save config from slot1 none.cfg to flash")
+    assert gate.device.saved_text == running
+
+
+def test_a_platform_without_a_slot_says_so() -> None:
+    session = Session(platform="ssg5")
+    before = session.device.saved_text
+    for line in ("save config to slot1 x.cfg", "save config from slot1 x.cfg merge"):
+        assert "platform ssg5 has no slot1\n" in session.type(line)
+        assert session.console.refused
+    assert session.device.saved_text is before
+    assert "there is no saved configuration\n" in session.type("save config from flash to last-known-good")
+
+
+@pytest.mark.parametrize("minutes", [1, 5, 30])
+def test_a_locked_configuration_comes_back_after_silence(minutes: int) -> None:
+    """`exec config lock`: each command begins the time anew; `end` keeps the changes, `abort` goes back at once."""
+    session = Session()
+    if minutes != 5:
+        session.accept(f"set config lock timeout {minutes}")
+    session.accept("exec config lock start", "set hostname changed")
+    assert "already locked" in session.type("exec config lock start")
+    session.scheduler.run_for((minutes * 60 - 1) * SECOND)
+    assert f"locked, {minutes * 60} seconds remain" in session.type("get config lock")
+    session.scheduler.run_for((minutes * 60 - 1) * SECOND)
+    assert session.device.config.system.hostname == "changed"
+    session.scheduler.run_for(2 * SECOND)
+    assert session.device.config.system.hostname == "ns208"
+    assert session.device.resets == 1
+    assert "not locked" in session.type("get config lock")
+    session.accept("exec config lock start", "set hostname kept", "exec config lock end")
+    session.scheduler.run_for(3600 * SECOND)
+    assert session.device.config.system.hostname == "kept"
+    session.accept("exec config lock start", "set hostname gone")
+    assert session.type("exec config lock abort") == "In reset ...\n"
+    assert session.device.config.system.hostname == "kept"
+    session.console.closed = False
+    assert "not locked" in session.type("exec config lock abort")

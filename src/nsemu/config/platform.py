@@ -39,7 +39,7 @@ class Platform:
     """One model. `bindings` are the zones that interfaces are in on a factory device.
 
     `memory` in megabytes, `flash` in kilobytes; `ramp` is how many sessions a second its first path can make. `asic`
-    is whether sessions are handed to hardware.
+    is whether sessions are handed to hardware, `card` whether there is a slot for a memory card.
     """
 
     name: str
@@ -54,6 +54,7 @@ class Platform:
     flash: int = 31_264
     ramp: int = 10_000
     asic: bool = False
+    card: bool = False
 
 
 # The figures are those of the makers' data sheets as far as remembered (docs/fidelity.md).
@@ -115,14 +116,14 @@ def _modular(name: str, product: str, slots: tuple[tuple[int, int], ...], capaci
     bindings = (("mgt", "MGT"), (f"ethernet{first}/1", "Untrust"), (f"ethernet{first}/2", "Trust"))
     interfaces = (*ports, "mgt")
     platform = Platform(name, product, "3010(0)-(04)", interfaces, bindings, _SIX, _GIGABIT, capacity)
-    return replace(platform, memory=2_048, flash=62_520, ramp=30_000, asic=True)
+    return replace(platform, memory=2_048, flash=62_520, ramp=30_000, asic=True, card=True)
 
 
 PLATFORMS: dict[str, Platform] = {
     platform.name: platform
     for platform in (
-        _netscreen("ns208", "NetScreen-208", "0110(0)", 8, Capacity()),
-        _netscreen("ns204", "NetScreen-204", "0110(0)", 4, Capacity()),
+        replace(_netscreen("ns208", "NetScreen-208", "0110(0)", 8, Capacity()), card=True),
+        replace(_netscreen("ns204", "NetScreen-204", "0110(0)", 4, Capacity()), card=True),
         _netscreen("ns25", "NetScreen-25", "4010(0)", 4, replace(_DESK, sessions=32_064)),
         _netscreen("ns50", "NetScreen-50", "4010(0)", 4, replace(_DESK, sessions=64_064)),
         replace(
@@ -138,6 +139,7 @@ PLATFORMS: dict[str, Platform] = {
             ),
             bindings=(("ethernet1/1", "Untrust"), ("ethernet1/2", "Trust"), ("mgt", "MGT")),
             memory=256,
+            card=True,
         ),
         _two_ports("ns5gt", "NetScreen-5GT", "1010(0)"),
         _two_ports("ns5xt", "NetScreen-5XT", "3010(0)"),

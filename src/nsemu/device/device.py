@@ -10,7 +10,7 @@ from datetime import datetime
 
 from nsemu.config.device import DeviceConfig, factory_configuration
 from nsemu.config.interface import InterfaceKind
-from nsemu.config.platform import DEFAULT_PLATFORM
+from nsemu.config.platform import DEFAULT_PLATFORM, PLATFORMS
 from nsemu.device.admin_sessions import AdminSessions
 from nsemu.device.clock import DeviceClock
 from nsemu.device.compile import Compiler
@@ -76,7 +76,8 @@ class Device(IpsecUpcalls):
     """One device. `saved_text` is the saved configuration file, None on a factory device; `modified` tells whether the
     running configuration has changed since. `on_restart` are the sessions that end when the power goes.
 
-    `good_text` is the last-known-good configuration, which `rolls_back` uses when the saved one has errors.
+    `good_text` is the last-known-good configuration, which `rolls_back` uses when the saved one has errors. `card` are
+    the files of the memory card, None without a slot.
     """
 
     def __init__(
@@ -98,6 +99,7 @@ class Device(IpsecUpcalls):
         self.good_text: str | None = None
         self.on_keep_good: Callable[[str], None] = _ignore
         self.rolls_back = False
+        self.card: dict[str, str] | None = {} if PLATFORMS[platform].card else None
         self.config_lock: ConfigLock | None = None
         self.on_restart: list[Callable[[], None]] = []
         self._tcp_services: dict[int, ConversationFactory] = {}

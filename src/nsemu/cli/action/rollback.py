@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nsemu.cli.action.config_lock import LOCK
 from nsemu.cli.action.reset import RESET_QUESTION, restart
-from nsemu.cli.action.save import good_text, keep
+from nsemu.cli.action.save_config import good_text, keep
 from nsemu.cli.context import Context
 from nsemu.cli.dialogue import Dialogue
 from nsemu.cli.grammar import Arguments, Command, choice, keyword

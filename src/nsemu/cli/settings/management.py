@@ -357,6 +357,7 @@ OTHERS: tuple[Node, ...] = (
                 number("minutes", 1, 60, "minutes"),
                 name="lock timeout",
                 default=Row({"minutes": 5}),
+                acting=True,
             ),
         ),
     ),

@@ -25,16 +25,22 @@ def flash_files(device: Device) -> Iterator[tuple[str, str]]:
         yield GOOD, device.good_text
 
 
+def _files(device: Device) -> Iterator[tuple[str, str]]:
+    """Path and text of each file, of the memory card as well."""
+    yield from ((f"flash:/{name}", text) for name, text in flash_files(device))
+    yield from ((f"slot1:/{name}", text) for name, text in (device.card or {}).items())
+
+
 def _size(text: str) -> int:
     return len(text.encode("latin-1", "replace"))
 
 
 def _list(context: Context, arguments: Arguments) -> str:
     wanted = arguments.get("file")
-    found = [(name, text) for name, text in flash_files(context.device) if wanted in {None, f"flash:/{name}", name}]
+    found = [(path, text) for path, text in _files(context.device) if wanted in {None, path, path.partition("/")[2]}]
     if wanted is not None and not found:
         raise NotFoundError(f"file {wanted} does not exist")
-    return lines(*(f"    {f'flash:/{name}':<28}{_size(text):>10}" for name, text in found))
+    return lines(*(f"    {path:<28}{_size(text):>10}" for path, text in found))
 
 
 def _info(context: Context, _arguments: Arguments) -> str:
@@ -54,6 +60,8 @@ FILE = keyword(
     choice(
         Command(_list),
         keyword("info", "show how much room there is", Command(_info)),
-        argument("file", TextType(64, r"flash:/?\S+|\S*[.$_]\S*", "a file name"), "file name", Command(_list)),
+        argument(
+            "file", TextType(64, r"(?:flash|slot1):/?\S+|\S*[.$_]\S*", "a file name"), "file name", Command(_list)
+        ),
     ),
 )
