@@ -321,12 +321,12 @@ def test_delete_names_only_what_is_the_peers() -> None:
 
 def test_notifications_are_told_by_name_and_number() -> None:
     pair = Pair().establish()
-    for message_id, kind in enumerate((NotifyType.CONNECTED, 40001), 1):
+    for message_id, kind in enumerate((NotifyType.CONNECTED, 40444), 1):
         body = build_notification(1, kind)
         say(pair, [(PayloadType.NOTIFICATION, body)], exchange=ExchangeType.INFORMATIONAL, message_id=message_id)
     assert texts(pair.west)[-2:] == [
         "IKE 2.2.2.2: Received a notification message for DOI 1 16384 CONNECTED.",
-        "IKE 2.2.2.2: Received a notification message for DOI 1 40001 unknown.",
+        "IKE 2.2.2.2: Received a notification message for DOI 1 40444 unknown.",
     ]
     assert all(event.protected for event in pair.west.of(NotifyReceived))
 

@@ -10,10 +10,12 @@ from __future__ import annotations
 import pytest
 
 from nsemu.config.ike import DeadPeerDetection, Heartbeat
+from nsemu.ike.engine import IkeEngine
 from nsemu.ike.events import HeartbeatsDisabled, PeerDead, Phase1Completed, Phase1Initiated, Removal, SaRemoved, Watch
 from nsemu.ike.parameters import NETSCREEN_VENDOR_ID, EngineSettings
+from nsemu.sim.entropy import Entropy
 from nsemu.sim.scheduler import SECOND
-from support.ike import Pair, texts
+from support.ike import End, Pair, p1, p2, texts, usable
 
 INFORMATIONAL = 5
 
@@ -171,3 +173,100 @@ def test_a_replayed_or_forged_answer_does_not_count() -> None:
             pair.deliver(item)
     pair.collect()
     pair.west.one(PeerDead)
+
+
+# --- when the Phase 1 SA ends before the tunnels
+
+
+def short_phase1(watch: DeadPeerDetection | Heartbeat) -> Pair:
+    """Phase 1 lasts five minutes, Phase 2 an hour; both ends watch."""
+    pair = Pair(p1s=(p1(lifetime=300),), p2s=(p2(lifetime=3600),))
+    for end in pair.ends:
+        pair.change(end, **{"dpd" if isinstance(watch, DeadPeerDetection) else "heartbeat": watch})
+    return pair.establish()
+
+
+@pytest.mark.parametrize("watch", [DeadPeerDetection(10, 3), Heartbeat(10, 3)], ids=["dpd", "heartbeat"])
+def test_the_watch_outlives_phase_1(watch: DeadPeerDetection | Heartbeat) -> None:
+    """RFC 3706 §5.5: while tunnels live, a Phase 1 SA is made for the next question; the tunnels are not touched."""
+    pair = short_phase1(watch)
+    pair.run(1800 * SECOND)
+    for end in pair.ends:
+        assert not end.of(PeerDead)
+        assert not end.of(SaRemoved)
+        assert len(end.installed) == 1
+    assert 5 <= len(pair.west.of(Phase1Completed)) <= 20
+    cut(pair)
+    pair.run(60 * SECOND)
+    for end in pair.ends:
+        assert end.one(PeerDead).missed == 3
+        assert end.installed == {}
+
+
+@pytest.mark.parametrize("watch", [DeadPeerDetection(10, 3), Heartbeat(10, 3)], ids=["dpd", "heartbeat"])
+def test_a_peer_that_died_after_phase_1_is_found_out(watch: DeadPeerDetection | Heartbeat) -> None:
+    """The attempts to make Phase 1 count as questions."""
+    pair = short_phase1(watch)
+    pair.run(300 * SECOND - pair.now + 3 * SECOND)
+    cut(pair)
+    pair.run(60 * SECOND)
+    assert pair.west.one(PeerDead).missed == 3
+    assert pair.west.installed == {}
+    pair.filter = None
+    pair.acquire()
+    pair.run(20 * SECOND)
+    assert len(pair.west.installed) == 1
+
+
+def test_without_tunnels_nothing_is_watched() -> None:
+    """Once the last tunnel has gone with its Phase 1, no timer makes another."""
+    pair = short_phase1(DeadPeerDetection(10, 3))
+    for end in pair.ends:
+        end.engine.delete_tunnel_sas(end.tunnel.id, pair.now)
+    pair.run(4000 * SECOND)
+    assert len(pair.west.of(Phase1Completed)) == len(pair.east.of(Phase1Completed)) == 1
+
+
+@pytest.mark.parametrize("restarts", ["west", "east", "both", "east, then west", "west, then east"])
+@pytest.mark.parametrize("watch", [DeadPeerDetection(5, 3), Heartbeat(5, 3)], ids=["dpd", "heartbeat"])
+def test_restarted_peers_find_each_other(watch: DeadPeerDetection | Heartbeat, restarts: str) -> None:
+    """An engine without memory: the other finds the peer dead, or learns of its new Phase 1; traffic gets through."""
+    pair = Pair()
+    for end in pair.ends:
+        pair.change(
+            end, initial_contact=True, **{"dpd" if isinstance(watch, DeadPeerDetection) else "heartbeat": watch}
+        )
+    pair.establish()
+    pair.run(12 * SECOND)
+    for number, names in enumerate(restarts.split(", then ")):
+        for name, end in zip(("west", "east"), pair.ends, strict=True):
+            if names in (name, "both"):
+                restart(end, number)
+        pair.run(7 * SECOND)
+    pair.run(60 * SECOND)
+    for starter in pair.ends:
+        if not starter.installed:
+            pair.acquire(starter)
+            pair.run(30 * SECOND)
+    assert usable(pair)
+    pair.run(120 * SECOND)
+    assert usable(pair)
+
+
+def restart(end: End, number: int) -> None:
+    """Power off and on."""
+    used = end.engine.used
+    end.engine = IkeEngine(Entropy(100 + number).stream(f"{end.address}/ike"), end.engine.settings)
+    end.engine.used = used
+    end.installed.clear()
+    end.ready.clear()
+    end.configure(0)
+
+
+def test_the_beats_of_all_gateways_are_those_of_one() -> None:
+    """A quick check of what the engine is told: `threshold` intervals without a beat, and the peer is dead (B353)."""
+    pair = watched(Heartbeat(4, 2), Heartbeat(4, 2))
+    pair.run(20 * SECOND)
+    cut(pair)
+    pair.run(13 * SECOND)
+    assert pair.west.one(PeerDead).missed == pair.east.one(PeerDead).missed == 2

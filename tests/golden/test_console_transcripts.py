@@ -64,6 +64,7 @@ ns208-> set ike gateway g address 2.2.2.2 ?
 <return>
 aggressive           Aggressive mode
 id                   IKE ID of the peer
+local-address        own address towards the peer
 local-id             own IKE ID
 main                 Main mode
 outgoing-interface   interface towards the peer
@@ -76,6 +77,7 @@ ns208-> set ike gateway g address 2.2.2.2 preshare k ?
 <return>
 aggressive           Aggressive mode
 id                   IKE ID of the peer
+local-address        own address towards the peer
 local-id             own IKE ID
 main                 Main mode
 outgoing-interface   interface towards the peer

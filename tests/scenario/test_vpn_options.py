@@ -9,7 +9,7 @@ import pytest
 
 from nsemu import Lab
 from nsemu.runtime.drop import DropReason
-from support.labs import ESP, Security, Wiretap, also, dropped, two_sites, type_lines
+from support.labs import ESP, Security, Wiretap, all_of, also, dropped, two_sites, type_lines, unchanged
 from support.manual_key import manual_sites
 
 LANS = ("10.1.1.0/24", "10.2.2.0/24")
@@ -108,6 +108,9 @@ def idle(minutes: int) -> Security:
     return Security(options=f"no-replay tunnel idletime {minutes}")
 
 
+BEATS = ("set ike gateway to_peer heartbeat hello 10", "set ike gateway to_peer heartbeat reconnect 60")
+
+
 def active(lab: Lab, device: str = "tokyo") -> bool:
     """Whether the only tunnel has SAs."""
     return lab[device].device.database.tunnels[1].active
@@ -132,15 +135,33 @@ def test_an_idle_tunnel_ends(tmp_path: Path) -> None:
 
 
 def test_renewal_is_no_traffic(tmp_path: Path) -> None:
-    """Keys are renewed every three minutes; an idle time of ten ends the tunnel all the same, and not before."""
+    """With heartbeats and `reconnect` keys are renewed every three minutes without traffic; an idle time of ten ends
+    the tunnel all the same, and not before."""
     lines = ("set ike p2-proposal p no-pfs esp des md5 second 180",)
     paris = Security(phase2="proposal p", proposals=lines)
-    lab = two_sites(tmp_path, security={"tokyo": replace(paris, options="idletime 10"), "paris": paris})
+    security = {"tokyo": replace(paris, options="idletime 10"), "paris": paris}
+    lab = two_sites(tmp_path, security=security, change=all_of(*(also(name, *BEATS) for name in ("tokyo", "paris"))))
     lab["tokyo-pc"].ping("10.2.2.5", count=2)
     lab.run_for(9.5 * 60)
     assert active(lab)
     lab.run_for(60)
     assert not active(lab)
+
+
+@pytest.mark.parametrize("who", ["tokyo", "paris"])
+@pytest.mark.parametrize("renewed", [True, False])
+def test_an_idle_sa_is_renewed_on_request_only(tmp_path: Path, renewed: bool, who: str) -> None:
+    """B344: an SA that nothing uses ends with its lifetime, unless one of the ends is asked to keep the tunnel up."""
+    lines = ("set ike p2-proposal p no-pfs esp des md5 second 180",)
+    other = {"tokyo": "paris", "paris": "tokyo"}[who]
+    kept = all_of(also(who, "set vpn vpn monitor rekey"), also(other, "set interface ethernet3 manage ping"))
+    change = kept if renewed else unchanged
+    lab = two_sites(tmp_path, security=Security(phase2="proposal p", proposals=lines), change=change)
+    lab["tokyo-pc"].ping("10.2.2.5", count=2)
+    lab.run_for(320)  # what was used at first is renewed once
+    assert active(lab)
+    lab.run_for(60)
+    assert [active(lab), active(lab, "paris")] == [renewed, renewed]
 
 
 def test_traffic_keeps_a_tunnel_up(tmp_path: Path) -> None:

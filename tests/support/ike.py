@@ -128,7 +128,12 @@ class Pair:
         self.east = End(IkeEngine(entropy.stream("east/ike"), settings), EAST, east, east_tunnel)
         self.ends = (self.west, self.east)
         for end in self.ends:
+            end.engine.used = self.last_use
             end.configure(0)
+
+    def last_use(self, _tunnel_id: int) -> Instant:
+        """When a packet last went through the tunnel: just now, unless a test knows better."""
+        return self.now
 
     def change(self, end: End, **changes: object) -> None:
         """Change parameters of the gateway or the tunnel of one end, whichever has that name."""

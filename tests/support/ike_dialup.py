@@ -83,6 +83,7 @@ class Calls(Pair):
         )
         tunnel = TunnelParameters(1, "office", "office", (p2(),), own, remote, *service)
         engine = IkeEngine(Entropy(100 + number).stream("client/ike"), self.east.engine.settings)
+        engine.used = self.last_use
         end = End(engine, address, gateway, tunnel)
         end.configure(self.now)
         self.clients.append(end)

@@ -522,8 +522,9 @@ def test_forms_of_saved_configurations_are_read() -> None:
         "set ike gateway g address 2.2.2.2 outgoing-interface ethernet3 preshare k proposal p",
         "set vpn v gateway g proposal q",
     )
-    assert "0x6 is not taken over" in session.type("set vpn v id 0x6 bind interface tunnel.1")
-    assert not session.console.refused
+    session.accept("set vpn v id 0x6 bind interface tunnel.1")
+    assert list(session.device.tunnel_plans) == [6]
+    assert 'set vpn "v" id 0x6 bind interface tunnel.1' in session.type("get config")
     config = session.device.config
     assert config.interfaces["ethernet1"].address == Prefix.parse("10.1.1.1/24")
     assert (config.p1_proposals["p"].lifetime, config.p2_proposals["q"].lifetime) == (28800, 1800)

@@ -376,6 +376,25 @@ RESTORED = {
     "ike respond-bad-spi": ("unset ike respond-bad-spi", "set ike respond-bad-spi"),
     "ike soft-lifetime-buffer": ("set ike soft-lifetime-buffer 40", "unset ike soft-lifetime-buffer"),
     "ike initial-contact": ("set ike initial-contact all-peers", "unset ike initial-contact"),
+    "ike initial-contact single-gateway": (
+        "set ike initial-contact single-gateway gw1",
+        "unset ike initial-contact single-gateway gw1",
+    ),
+    "ike accept-all-proposal": ("set ike accept-all-proposal", "unset ike accept-all-proposal"),
+    "ike id-mode": ("set ike id-mode ip", "unset ike id-mode"),
+    "ike policy-checking": ("unset ike policy-checking", "set ike policy-checking"),
+    "ike single-ike-tunnel": ("set ike single-ike-tunnel gw1", "unset ike single-ike-tunnel gw1"),
+    "ike initiator-set-commit": ("set ike initiator-set-commit", "unset ike initiator-set-commit"),
+    "ike responder-set-commit": ("set ike responder-set-commit", "unset ike responder-set-commit"),
+    "ike heartbeat hello": ("set ike heartbeat hello 7", "unset ike heartbeat hello"),
+    "ike heartbeat threshold": ("set ike heartbeat threshold 7", "unset ike heartbeat threshold"),
+    "ike ikeid-enumeration": ("set ike ikeid-enumeration", "unset ike ikeid-enumeration"),
+    "ike dos-protection": ("set ike dos-protection", "unset ike dos-protection"),
+    "ike gateway tos": ("set ike gateway gw1 tos 104", "unset ike gateway gw1 tos"),
+    "ike gateway local-address": (
+        "set ike gateway gw1 local-address 1.1.1.1",
+        "unset ike gateway gw1 local-address",
+    ),
     "vpn": ("set vpn v gateway gw1 replay tunnel idletime 0 proposal g2-esp-3des-sha", "unset vpn v"),
     "vpn manual": (
         "set vpn m manual 5001 5002 gateway 2.2.2.9 outgoing-interface e3 esp aes128 key "
@@ -398,6 +417,7 @@ RESTORED = {
         "set vpn vpn2 proxy-id local-ip 10.1.1.0/24 remote-ip 10.2.2.0/24 http",
         "unset vpn vpn2 proxy-id",
     ),
+    "vpn dscp-mark": ("set vpn vpn2 dscp-mark 0", "unset vpn vpn2 dscp-mark"),
     "vpn df-bit": ("set vpn vpn2 df-bit copy", "unset vpn vpn2 df-bit"),
     "interface dip": (
         "set interface ethernet3 dip 6 1.1.1.40 1.1.1.50 fix-port",
@@ -548,6 +568,7 @@ def test_every_setting_that_holds_something_is_printed() -> None:
     silent = {
         "zone screen all",
         "zone screen component-block",  # printed one by one
+        "ike gateway local-address",  # stands on the line of the gateway
         "interface",
         "policy move",
         "policy log",

@@ -166,10 +166,9 @@ def test_all_of_them_together_replay() -> None:
             "unset interface tunnel.7",
         ),
         (
-            "set ike gateway g2 address 9.9.9.9 outgoing-interface e3 preshare k\nset ike gateway g2 tos 9",
+            "set ike gateway g2 address 9.9.9.9 outgoing-interface e3 preshare k\nset ike gateway g2 modecfg server",
             "unset ike gateway g2",
         ),
-        ("set vpn v2 gateway gw1\nset vpn v2 dscp-mark 7", "unset vpn v2"),
         (
             "set vrouter name vr7\nset vrouter vr7 protocol bgp 5\nset vrouter vr7 protocol bgp enable",
             "unset vrouter vr7",

@@ -14,7 +14,7 @@ from nsemu.ipsec.manual import ENCRYPTION_PURPOSE, INTEGRITY_PURPOSE, key_from_p
 from nsemu.ipsec.sa import DfBit, OutboundSa, SaMode, SaParameters
 from nsemu.ipsec.tunnel import TunnelSettings
 from nsemu.wire.ipv4 import Ipv4Packet
-from support.ipsec import PAIRS, stream
+from support.ipsec import PAIRS, inner_packet, stream
 
 TRANSFORMS = [(IpsecProtocol.ESP, *pair) for pair in PAIRS] + [
     (IpsecProtocol.AH, Encryption.NULL, hash_) for hash_ in Integrity if hash_ is not Integrity.NULL
@@ -78,9 +78,23 @@ def test_the_df_bit_can_change(transform: tuple[IpsecProtocol, Encryption, Integ
         [(DfBit.CLEAR, True, False), (DfBit.SET, False, True), (DfBit.COPY, True, True), (DfBit.COPY, False, False),
          (DfBit.CLEAR, True, False)], 1,
     ):  # fmt: skip
-        sa.set_df(df)
+        sa.set_marks(df, None)
         outer = sa.seal(packet(100, df=inner))
         assert isinstance(outer, bytes)
         assert Ipv4Packet.parse(outer, verify=True).df is expected
         assert sa.sequence == number
         assert sa.parameters == replace(sa.parameters, df=df)
+
+
+@pytest.mark.parametrize("transform", TRANSFORMS)
+def test_a_mark_replaces_the_class_and_keeps_the_congestion_bits(
+    transform: tuple[IpsecProtocol, Encryption, Integrity],
+) -> None:
+    """`set vpn NAME dscp-mark N`: the upper six bits, with a right header checksum; None copies (RFC 2401 §5.1.2.1)."""
+    sa = outbound(*transform, SaMode.TUNNEL)
+    for dscp in (None, 0, 1, 46, 63):
+        sa.set_marks(DfBit.CLEAR, dscp)
+        for tos in (0, 3, 0x28, 0xFF):
+            outer = sa.seal(inner_packet(bytes(40), tos=tos))
+            assert isinstance(outer, bytes)
+            assert Ipv4Packet.parse(outer, verify=True).tos == (tos if dscp is None else dscp << 2 | tos & 3)

@@ -162,7 +162,10 @@ class TunnelIdType(ArgumentType[int]):
         allowed = "0123456789abcdef"[:base]
         if not digits or len(digits) > 10 or any(digit not in allowed for digit in digits):
             raise InvalidWordError(f"invalid number {word.text} (a tunnel ID expected)")
-        return int(digits, base)
+        number = int(digits, base)
+        if not 0 < number <= 0xFFFFFF:
+            raise InvalidWordError(f"invalid number {word.text} (a tunnel ID from 1 to 0xffffff expected)")
+        return number
 
     def show(self, value: int) -> str:
         """`0x` and hexadecimal digits."""

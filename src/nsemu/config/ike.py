@@ -167,6 +167,15 @@ class XauthSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class LocalEnd:
+    """`local-address` and `tos` of a gateway: the own address towards the peer, None for that of the outgoing
+    interface, and the ToS octet of IKE packets."""
+
+    address: int | None = None
+    tos: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class IkeGateway:
     """`set ike gateway NAME …`: the remote peer.
 
@@ -192,6 +201,14 @@ class IkeGateway:
     heartbeat: Heartbeat = Heartbeat()
     dpd: DeadPeerDetection = DeadPeerDetection()
     xauth: GatewayXauth | None = None
+    local_end: LocalEnd = LocalEnd()
+
+
+class IdMode(Enum):
+    """`set ike id-mode`: what names a tunnel in Phase 2. The value is the CLI word."""
+
+    SUBNET = "subnet"
+    IP = "ip"
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +216,9 @@ class IkeSettings:
     """`set ike …` globals. `respond_bad_spi` counts the notifications sent about bad SPIs (0 to 10 a second).
 
     `monitor_interval` (seconds) and `monitor_threshold` (requests) are those of VPN monitoring (`set vpnmonitor`).
+    `initial_contact` is for all peers, `initial_contact_gateways` are named ones. `id_mode` IP sends no proxy ID;
+    without `policy_checking` a received one is not compared. `single_tunnels` are gateways all of whose policies share
+    one Phase 2 SA. `heartbeat` (without reconnect) is for gateways that have none of their own.
     """
 
     respond_bad_spi: int = 1
@@ -207,3 +227,13 @@ class IkeSettings:
     monitor_interval: int = 10
     monitor_threshold: int = 10
     xauth: XauthSettings = XauthSettings()
+    initial_contact_gateways: tuple[str, ...] = ()
+    accept_all_proposals: bool = False
+    id_mode: IdMode = IdMode.SUBNET
+    policy_checking: bool = True
+    single_tunnels: tuple[str, ...] = ()
+    heartbeat: Heartbeat = Heartbeat()
+    initiator_commit: bool = False
+    responder_commit: bool = False
+    ikeid_enumeration: bool = False
+    dos_protection: bool = False

@@ -293,8 +293,10 @@ def users_of_ippool(tables: Tables, name: str) -> list[str]:
 
 
 def users_of_gateway(tables: Tables, name: str) -> list[str]:
-    """VPNs that use a gateway."""
+    """VPNs that use a gateway, globals that name it."""
     users = [_quoted("vpn", vpn.name) for vpn in tables.vpns.values() if vpn.gateway == name]
+    users += ["ike single-ike-tunnel"] * (name in tables.ike.single_tunnels)
+    users += ["ike initial-contact"] * (name in tables.ike.initial_contact_gateways)
     return users + kept_users(tables.kept, ("gateway", name))
 
 

@@ -62,6 +62,8 @@ class Vpn:
 
     Either `security_level` or `proposals` (names, at most four) is set. `bind_interface` is a tunnel interface;
     `bind_zone` a tunnel zone; both None for a VPN that policies name. `transport` asks for transport mode.
+    `dscp` marks the packets of the tunnel; None and 0 copy what the packet inside has. `tunnel_id` is the number that
+    `set vpn … id` gives the tunnel, None for the next free one.
     """
 
     name: str
@@ -77,6 +79,8 @@ class Vpn:
     manual: ManualKeys | None = None
     transport: bool = False
     monitor: VpnMonitor | None = None
+    dscp: int | None = None
+    tunnel_id: int | None = None
 
 
 MOST_MEMBERS = 4

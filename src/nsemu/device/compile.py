@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from nsemu.config.device import DeviceConfig
+from nsemu.config.ike import IdMode
 from nsemu.config.interface import WebAuth
 from nsemu.device.dns import DnsClient
 from nsemu.device.interfaces import InterfaceSet
@@ -14,6 +16,7 @@ from nsemu.device.tunnels import (
     TunnelPlan,
     client_plan,
     gateway_parameters,
+    local_address,
     manual_parameters,
     nat_variants,
     plan_tunnels,
@@ -22,7 +25,7 @@ from nsemu.device.tunnels import (
 )
 from nsemu.device.vpn_monitor import VpnMonitors
 from nsemu.flow.clients import ClientTable
-from nsemu.flow.nhtb import bound_tunnel
+from nsemu.flow.nhtb import bound_tunnel, forget_hops, has_entry
 from nsemu.flow.screening import configure as configure_screening
 from nsemu.flow.state import FlowState
 from nsemu.flow.tunnels import TunnelPath
@@ -35,6 +38,9 @@ from nsemu.routing.compile import compile_tables
 from nsemu.routing.selection import compile_selection
 from nsemu.runtime.interface import RunInterface
 from nsemu.sim.scheduler import Instant
+
+_MOST_OF_ONE_ADDRESS = 8
+"""Phase 1 negotiations that one address may have begun under `set ike dos-protection`."""
 
 
 class Compiler:
@@ -116,12 +122,13 @@ class Compiler:
         gateways = {}
         for gateway in config.gateways.values():
             outgoing = self._state.interfaces.get(gateway.outgoing_interface)
-            local = outgoing.address if outgoing is not None else 0
+            own = outgoing.address if outgoing is not None else 0
+            local = local_address(gateway, {gateway.outgoing_interface: own})
             parameters = gateway_parameters(config, gateway, local, self._names.lookup)
             if parameters is not None and parameters.proposals:
                 gateways[gateway.name] = parameters
         tunnels = {
-            identifier: tunnel_parameters(identifier, plan)
+            identifier: tunnel_parameters(identifier, plan, self._hop(identifier))
             for identifier, plan in self.plans.items()
             if plan.settings.gateway in gateways and plan.proposals and not plan.caller
         }
@@ -132,8 +139,21 @@ class Compiler:
             respond_bad_spi=config.ike.respond_bad_spi,
             soft_lifetime_buffer=config.ike.soft_lifetime_buffer,
             nat_variants=nat_variants(config.platform.release),
+            accept_all_proposals=config.ike.accept_all_proposals,
+            send_proxy_ids=config.ike.id_mode is IdMode.SUBNET,
+            check_proxy_ids=config.ike.policy_checking and config.ike.id_mode is IdMode.SUBNET,
+            initiator_commit=config.ike.initiator_commit,
+            responder_commit=config.ike.responder_commit,
+            hide_identities=config.ike.ikeid_enumeration,
+            half_open_of_one=_MOST_OF_ONE_ADDRESS if config.ike.dos_protection else 0,
         )
         engine.configure(gateways, tunnels, now)
+
+    def _hop(self, identifier: int) -> int:
+        """The address of the tunnel interface that a tunnel is bound to (B335); 0 for an unnumbered one."""
+        path = self._state.paths.get(identifier)
+        numbered = path is not None and path.bound is not None and path.bound.config.address is not None
+        return path.bound.address if path is not None and path.bound is not None and numbered else 0
 
     def _is_up(self, name: str) -> bool:
         interface = self._interfaces.items.get(name)
@@ -142,7 +162,7 @@ class Compiler:
     def _hop_is_up(self, name: str, gateway: int) -> bool:
         """Whether the VPN to which a next hop is bound is usable; a next hop without binding always is."""
         interface = self._interfaces.items.get(name)
-        if interface is None or (name, gateway) not in self._state.nhtb:
+        if interface is None or not has_entry(self._state, name, gateway):
             return True
         path = bound_tunnel(self._state, interface, gateway)
         return path is not None and self._usable(path.identifier)
@@ -161,27 +181,42 @@ class Compiler:
         plans = {plan.key: plan for plan in planned}
         existing = {plan.key: identifier for identifier, plan in self.plans.items()}
         for key, identifier in existing.items():
-            if key not in plans or plans[key].settings.outgoing_interface not in state.interfaces:
+            plan = plans.get(key)
+            number_changed = plan is not None and plan.number is not None and plan.number != identifier
+            if plan is None or number_changed or plan.settings.outgoing_interface not in state.interfaces:
                 state.database.remove_tunnel(state.database.tunnels[identifier])
                 del self.plans[identifier]
-        for key, plan in plans.items():
+        self._make_room(plans.values())
+        # Those with a number of their own come first, so that no other takes it.
+        for plan in sorted(plans.values(), key=lambda plan: plan.number is None):
             if plan.settings.outgoing_interface in state.interfaces:
-                tunnel = self._tunnel(existing.get(key), plan)
+                known = existing.get(plan.key, 0)
+                kept = known in self.plans and self.plans[known].key == plan.key
+                tunnel = self._tunnel(known if kept else None, plan)
                 self.plans[tunnel.identifier] = plan
         self._paths()
+
+    def _make_room(self, plans: Iterable[TunnelPlan]) -> None:
+        """Take out the tunnels whose number is now another's."""
+        given = {plan.number: plan.key for plan in plans if plan.number is not None}
+        for number, key in given.items():
+            holder = self.plans.get(number)
+            if holder is not None and holder.key != key:
+                self._state.database.remove_tunnel(self._state.database.tunnels[number])
+                del self.plans[number]
 
     def _tunnel(self, identifier: int | None, plan: TunnelPlan) -> Tunnel:
         database = self._state.database
         tunnel = database.tunnels.get(identifier) if identifier is not None else None
         if tunnel is None:
-            return database.add_tunnel(plan.settings)
+            return database.add_tunnel(plan.settings, plan.number)
         settings = plan.settings
         if not settings.peer and tunnel.settings.gateway == settings.gateway:
             settings = replace(settings, peer=tunnel.settings.peer)  # where the dynamic peer was seen last
         if tunnel.settings != settings:
             database.change_tunnel(tunnel, settings)
             for sa in tunnel.outbound_sas:
-                sa.set_df(plan.settings.df)
+                sa.set_marks(settings.df, settings.dscp)
         return tunnel
 
     def _client_plans(self, templates: dict[tuple[str, Selector], TunnelPlan]) -> list[TunnelPlan]:
@@ -256,6 +291,7 @@ class Compiler:
         self._policy_paths()
         for interface in state.interfaces.values():
             interface.tunnel_ids = tuple(bound.get(interface.name, ()))
+        forget_hops(state)
 
     def _policy_paths(self) -> None:
         """The tunnels of each policy, in the order in which a group prefers them (B347)."""

@@ -139,6 +139,7 @@ class Device(IpsecUpcalls):
         self.ike.engine.claim, self.ike.release = self._compiler.add_client, self._compiler.remove_client
         self.client_logins = ClientLogins(self.state, self.ike.engine)
         self.ike.listeners += [self._idle.heard, self.vpn_monitors.heard, self.client_logins.heard]
+        self.ike.hops_changed = lambda: self._compiler.refresh_routes(scheduler.now)
         self._apply(config)
 
     def _stream(self, consumer: str) -> Stream:

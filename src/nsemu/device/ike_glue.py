@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from nsemu.device.sa_parameters import sa_parameters
 from nsemu.device.tunnels import is_dynamic
+from nsemu.flow.nhtb import learn_hop
 from nsemu.flow.originate import originate
 from nsemu.flow.state import FlowState
 from nsemu.ike.engine import IkeEngine
@@ -20,20 +21,26 @@ from nsemu.ike.events import (
     Phase2InboundReady,
     SaKeys,
     SaRemoved,
+    TunnelAddressLearned,
 )
-from nsemu.ike.log import log_lines
+from nsemu.ike.log import IKE_TYPE, log_lines
 from nsemu.ike.parameters import ISAKMP_PORT, NAT_PORT, Datagram, Endpoint
 from nsemu.ipsec.esp_udp import EspUdpOutbound
-from nsemu.ipsec.sa import SaParameters
+from nsemu.ipsec.sa import InboundSa, OutboundSa, SaParameters
 from nsemu.ipsec.tunnel import Tunnel
 from nsemu.runtime.event_log import Level
 from nsemu.runtime.trace import PacketTrace
 from nsemu.sim.scheduler import SECOND, Instant, Scheduler, Timer
+from nsemu.wire.address import format_ipv4
 from nsemu.wire.ipv4 import PROTOCOL_UDP, Ipv4Packet
 from nsemu.wire.udp import UdpDatagram
 
 LogEntry = Callable[[int, Level, str], None]
 """Makes an event log entry of (type, level, text)."""
+
+
+def _nothing() -> None:
+    return None
 
 
 class IkeGlue:
@@ -51,7 +58,10 @@ class IkeGlue:
         self.listeners: list[Callable[[Event], None]] = []
         self.release: Callable[[int], None] = _keep
         """Takes a tunnel back that was made for a dialup client."""
+        self.hops_changed: Callable[[], None] = _nothing
+        """Called when the table of next hops has another entry."""
         engine.traffic = self._last_packet
+        engine.used = self._last_use
         state.udp_handlers[ISAKMP_PORT] = state.udp_handlers[NAT_PORT] = self.receive
 
     def receive(
@@ -110,6 +120,7 @@ class IkeGlue:
             destination.address,
             PROTOCOL_UDP,
             payload,
+            tos=datagram.tos,
             identification=self._state.next_identification(),
         )
         owner = self._state.local_addresses.get(source.address)
@@ -132,6 +143,8 @@ class IkeGlue:
             self._follow(event)
         elif isinstance(event, DialupTunnelGone):
             self.release(event.tunnel_id)
+        elif isinstance(event, TunnelAddressLearned):
+            self._learn_hop(event)
         elif isinstance(event, LifetimeShortened):
             self._shorten(event)
         for listener in self.listeners:
@@ -148,6 +161,12 @@ class IkeGlue:
         tunnel = self._state.database.tunnels.get(tunnel_id)
         return max((sa.last_used for sa in tunnel.inbound_sas if sa.packets), default=0) if tunnel is not None else 0
 
+    def _last_use(self, tunnel_id: int) -> Instant:
+        """When a packet last went through a tunnel, in either direction."""
+        tunnel = self._state.database.tunnels.get(tunnel_id)
+        sas: list[InboundSa | OutboundSa] = [*tunnel.inbound_sas, *tunnel.outbound_sas] if tunnel is not None else []
+        return max((sa.last_used for sa in sas if sa.packets), default=0)
+
     def _learn(self, event: Phase1Completed) -> None:
         """The tunnels of a dynamic peer lead to where it is now. Those of dialup clients follow with their SAs."""
         gateway = self._state.config.gateways.get(event.gateway)
@@ -160,6 +179,20 @@ class IkeGlue:
         if tunnel.settings.peer != peer:
             self._state.database.move_tunnel(tunnel, peer)
             self._state.paths[tunnel.identifier].generation = -1
+
+    def _learn_hop(self, event: TunnelAddressLearned) -> None:
+        """Enter the peer's tunnel interface in the binding table, and have the routes through it looked at again."""
+        path = self._state.paths.get(event.tunnel_id)
+        if path is None or path.bound is None:
+            return
+        before = self._state.learned_hops
+        holder = learn_hop(self._state, path, event.address)
+        if holder not in (0, path.identifier):
+            other = self._state.paths[holder].vpn
+            text = f"Tunnel interface address {format_ipv4(event.address)} of vpn {path.vpn} is that of vpn {other}"
+            self._log(IKE_TYPE, Level.INFORMATION, f"IKE {format_ipv4(event.peer)}: {text} already.")
+        elif self._state.learned_hops != before:
+            self.hops_changed()
 
     def _follow(self, event: PeerMoved) -> None:
         gateway = self._state.config.gateways.get(event.gateway)
@@ -204,7 +237,8 @@ class IkeGlue:
         gateway = self._state.config.gateways.get(event.gateway)
         checksum = gateway is None or gateway.nat_traversal.udp_checksum
         replay = self._state.paths[event.tunnel_id].replay
-        return sa_parameters(event, keys, replay=replay, df=tunnel.settings.df, udp_checksum=checksum)
+        marks = tunnel.settings.df, tunnel.settings.dscp
+        return sa_parameters(event, keys, marks, replay=replay, udp_checksum=checksum)
 
     def _remove(self, event: SaRemoved) -> None:
         tunnel = self._state.database.tunnels.get(event.tunnel_id)

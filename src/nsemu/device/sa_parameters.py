@@ -10,12 +10,15 @@ from nsemu.ipsec.sa import DfBit, SaParameters, UdpPorts
 def sa_parameters(
     event: Phase2InboundReady | Phase2Completed,
     keys: SaKeys,
+    marks: tuple[DfBit, int | None] = (DfBit.CLEAR, None),
     *,
     replay: bool = False,
-    df: DfBit = DfBit.CLEAR,
     udp_checksum: bool = True,
 ) -> SaParameters:
-    """The SA with `keys` among those of an event. With NAT it goes in UDP, with or without a checksum (B309)."""
+    """The SA with `keys` among those of an event. With NAT it goes in UDP, with or without a checksum (B309).
+
+    `marks` are what becomes of the DF bit, and the DSCP of the outer header.
+    """
     proposal = event.proposal
     udp = None
     if event.nat is not None:
@@ -33,6 +36,7 @@ def sa_parameters(
         replay,
         event.lifetime,
         event.lifesize,
-        df=df,
+        df=marks[0],
         udp=udp,
+        dscp=marks[1],
     )

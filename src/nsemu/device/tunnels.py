@@ -14,7 +14,15 @@ from nsemu.config.address import PREDEFINED_ADDRESSES
 from nsemu.config.algorithms import AuthenticationMethod
 from nsemu.config.bridge import zone_of_outgoing
 from nsemu.config.device import DeviceConfig
-from nsemu.config.ike import Identity, IdentityType, IkeGateway, Phase1Proposal, Phase2Proposal, SecurityLevel
+from nsemu.config.ike import (
+    Heartbeat,
+    Identity,
+    IdentityType,
+    IkeGateway,
+    Phase1Proposal,
+    Phase2Proposal,
+    SecurityLevel,
+)
 from nsemu.config.mapped import mapped_range
 from nsemu.config.nat import pools_of
 from nsemu.config.policy import Policy, PolicyAction
@@ -51,7 +59,8 @@ class TunnelPlan:
     `carrier_zone` is the zone in which decrypted packets of a policy-based tunnel arrive. `manual` holds the keys of a
     manual key tunnel, which has no proposals. `idle_time` is in minutes, 0 for none.
     With `dialup` no tunnel stands for itself: each client gets one of its own, made of this plan. There `caller` is the
-    number of the client, and `template` the selector of the plan that it was made of.
+    number of the client, and `template` the selector of the plan that it was made of. `number` is the ID that the admin
+    gave it, None for any. `renewed` asks for new keys even without traffic (B344).
     """
 
     vpn: str
@@ -66,6 +75,8 @@ class TunnelPlan:
     dialup: bool = False
     caller: int = 0
     template: Selector | None = None
+    number: int | None = None
+    renewed: bool = False
 
     @property
     def key(self) -> tuple[str, Selector, int]:
@@ -94,9 +105,10 @@ def plan_tunnels(config: DeviceConfig, addresses: dict[str, int], lookup: Lookup
         proposals = phase2_proposals(config, vpn)
         if not proposals:
             continue
-        settings = _settings(vpn, gateway, peer, addresses.get(gateway.outgoing_interface, 0), proposals[0])
-        found = _plans_of(config, vpn, settings, proposals, by_vpn.get(vpn.name, []))
-        plans.extend(replace(plan, dialup=gateway.dialup is not None) for plan in found)
+        settings = _settings(vpn, gateway, peer, local_address(gateway, addresses), proposals[0])
+        made = _plans_of(config, vpn, settings, proposals, by_vpn.get(vpn.name, []))
+        dialup, renewed = gateway.dialup is not None, vpn.monitor is not None and vpn.monitor.rekey
+        plans.extend(replace(plan, number=vpn.tunnel_id, renewed=renewed, dialup=dialup) for plan in made)
     return plans
 
 
@@ -122,6 +134,12 @@ def vpns_of_policy(config: DeviceConfig, policy: Policy) -> tuple[str, ...]:
     return (policy.vpn,) if policy.vpn is not None else ()
 
 
+def local_address(gateway: IkeGateway, addresses: dict[str, int]) -> int:
+    """Our address towards a peer, 0 while the outgoing interface has none."""
+    own = addresses.get(gateway.outgoing_interface, 0)
+    return gateway.local_end.address or own if own else 0
+
+
 def _plans_of(
     config: DeviceConfig,
     vpn: Vpn,
@@ -136,10 +154,11 @@ def _plans_of(
         )
         return
     carrier = _carrier_zone(config, vpn, zone_of_outgoing(config, settings.outgoing_interface))
+    single = vpn.gateway in config.ike.single_tunnels
     grouped: dict[Selector, list[tuple[Policy, bool]]] = {}
     for policy in policies:
         outbound = policy.to_zone == carrier
-        selector = configured or derived_selector(config, vpn, policy, outbound)
+        selector = configured or (Selector() if single else derived_selector(config, vpn, policy, outbound))
         grouped.setdefault(selector, []).append((policy, outbound))
     for selector, users in grouped.items():
         outward = next((policy.id for policy, outbound in users if outbound), NO_POLICY)
@@ -161,6 +180,7 @@ def _settings(vpn: Vpn, gateway: IkeGateway, peer: int, local: int, proposal: Ph
         proposal.integrity,
         vpn.bind_interface,
         df=DfBit(vpn.df_bit),
+        dscp=vpn.dscp or None,
     )
 
 
@@ -181,10 +201,11 @@ def _manual_plan(
         next((policy.id for policy in policies if policy.to_zone != carrier), NO_POLICY),
         next((policy.id for policy in policies if policy.to_zone == carrier), NO_POLICY),
         DfBit(vpn.df_bit),
+        vpn.dscp or None,
     )
     ids = tuple(policy.id for policy in policies)
     zone = carrier if vpn.bind_interface is None else ""
-    return TunnelPlan(vpn.name, Selector(), settings, (), False, zone, ids, keys)
+    return TunnelPlan(vpn.name, Selector(), settings, (), False, zone, ids, keys, number=vpn.tunnel_id)
 
 
 def manual_parameters(plan: TunnelPlan, keys: ManualKeys) -> tuple[SaParameters, SaParameters]:
@@ -202,6 +223,7 @@ def manual_parameters(plan: TunnelPlan, keys: ManualKeys) -> tuple[SaParameters,
         encryption,
         integrity,
         df=settings.df,
+        dscp=settings.dscp,
     )
     return inbound, replace(inbound, spi=keys.remote_spi)
 
@@ -320,14 +342,15 @@ def gateway_parameters(
         gateway.mode,
         own,
         expected,
-        config.ike.initial_contact,
+        config.ike.initial_contact or gateway.name in config.ike.initial_contact_gateways,
         gateway.nat_traversal.enabled,
         gateway.nat_traversal.keepalive,
         gateway.dpd,
-        gateway.heartbeat,
+        heartbeat_of(config, gateway),
         dialup_users(config, gateway),
         gateway.seed_preshare.encode("latin-1", "replace"),
         gateway.xauth is not None and gateway.xauth.asks,
+        tos=gateway.local_end.tos,
     )
 
 
@@ -360,14 +383,22 @@ _ID_TYPES = {
 }
 
 
+def heartbeat_of(config: DeviceConfig, gateway: IkeGateway) -> Heartbeat:
+    """The heartbeats of a gateway: its own, else those of all gateways; never beside DPD (B355)."""
+    own, everywhere = gateway.heartbeat, config.ike.heartbeat
+    hello = own.hello or (0 if gateway.dpd.interval else everywhere.hello)
+    threshold = own.threshold if own.threshold != Heartbeat().threshold else everywhere.threshold
+    return Heartbeat(hello, threshold, own.reconnect)
+
+
 def nat_variants(release: str) -> tuple[NatVariant, ...]:
     """What a release of ScreenOS offers: the book's knows the drafts (B300); the later one gets the RFC as well."""
     drafts = (NatVariant.DRAFT_00, NatVariant.DRAFT_02)
     return (*drafts, NatVariant.RFC_3947) if release.startswith("6") else drafts
 
 
-def tunnel_parameters(identifier: int, plan: TunnelPlan) -> TunnelParameters:
-    """What the IKE engine is told of a tunnel."""
+def tunnel_parameters(identifier: int, plan: TunnelPlan, hop: int) -> TunnelParameters:
+    """What the IKE engine is told of a tunnel; `hop` is the address of its tunnel interface, 0 for none."""
     selector = plan.selector
     return TunnelParameters(
         identifier,
@@ -380,4 +411,6 @@ def tunnel_parameters(identifier: int, plan: TunnelPlan) -> TunnelParameters:
         selector.port,
         plan.replay,
         plan.settings.bound_interface is not None,
+        renewed=plan.renewed,
+        hop=hop,
     )

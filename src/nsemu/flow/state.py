@@ -133,6 +133,8 @@ class FlowState:
         self.logins: Logins | None = None
         self.bridge = BridgeTables()
         self.nhtb: dict[NhtbKey, str] = {}
+        self.learned_hops: dict[NhtbKey, int] = {}
+        """The same as peers have told: the ID of the tunnel (B335)."""
         self.reassembly = Reassembly()
         self.udp_handlers: dict[int, UdpHandler] = {}
         self.echo_handlers: list[EchoHandler] = []

@@ -26,11 +26,10 @@ from nsemu.ike.errors import PeerError
 from nsemu.ike.events import Refusal
 from nsemu.ike.exchange import Message, Payloads, Phase1Sa
 from nsemu.ike.identification import check_identity
-from nsemu.ike.main_mode import take_choice
+from nsemu.ike.main_mode import accept_offer, take_choice
 from nsemu.ike.nat_traversal import detect, discovery, float_ports
-from nsemu.ike.proposals import choose_phase1
 from nsemu.wire.isakmp import PayloadType
-from nsemu.wire.isakmp_payloads import NotifyType, parse_security_association
+from nsemu.wire.isakmp_payloads import NotifyType
 
 
 def offer(context: IkeContext, sa: Phase1Sa) -> Payloads:
@@ -50,11 +49,9 @@ def offer(context: IkeContext, sa: Phase1Sa) -> Payloads:
 def answer(context: IkeContext, sa: Phase1Sa, message: Message) -> Payloads:
     """Message 1 → 2. The initiator's identity is checked here and proved by message 3."""
     offered = message.bodies[PayloadType.SA]
-    choice = choose_phase1(parse_security_association(offered), sa.gateway.acceptable)
     sa.peer_id = message.bodies[PayloadType.IDENTIFICATION]
     check_identity(sa.peer_id, sa.gateway.expected_id)
-    sa.offer = offered
-    sa.proposal, sa.lifetime, sa.shortened = choice.proposal, choice.lifetime, choice.shortened
+    choice = accept_offer(context, sa, offered)
     pair, nonce = new_key_exchange(context, sa)
     agree(sa, pair, nonce, message)
     note_vendors(context, sa, message)

@@ -12,7 +12,7 @@ from nsemu.ike.exchange import Message, Payloads, Phase1Sa
 from nsemu.ike.identification import check_identity
 from nsemu.ike.keys import Phase1Keys, derive_phase1, preshared_skeyid
 from nsemu.ike.nat_traversal import announce, note_variant
-from nsemu.ike.parameters import DPD_VENDOR_ID, HEARTBEAT_VENDOR_ID, XAUTH_VENDOR_ID
+from nsemu.ike.parameters import DPD_VENDOR_ID, HEARTBEAT_VENDOR_ID, NETSCREEN_VENDOR_ID, XAUTH_VENDOR_ID
 from nsemu.runtime.crypto.dh import DhKeyPair
 from nsemu.runtime.crypto.errors import CryptoError
 from nsemu.runtime.crypto.integrity import hmac, same
@@ -36,6 +36,7 @@ def note_vendors(context: IkeContext, sa: Phase1Sa, message: Message) -> None:
     identifiers = message.all(PayloadType.VENDOR_ID)
     sa.peer_dpd = DPD_VENDOR_ID in identifiers
     sa.peer_heartbeat = HEARTBEAT_VENDOR_ID in identifiers
+    sa.peer_screenos = NETSCREEN_VENDOR_ID in identifiers
     note_variant(context, sa, message)
 
 

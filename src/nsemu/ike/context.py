@@ -70,6 +70,7 @@ class IkeContext:
         "timers",
         "traffic",
         "tunnels",
+        "used",
     )
 
     def __init__(
@@ -86,6 +87,8 @@ class IkeContext:
         self.callers: dict[CallerKey, Gateway] = {}
         """What stands for the dialup clients that are connected, or about to be."""
         self.last_caller = 0
+        self.used: Callable[[int], Instant] = _no_traffic
+        """When a packet last went through a tunnel, in or out."""
         self.now: Instant = 0
         self.timers = Scheduler()
         self.counters = Counters()
@@ -125,10 +128,10 @@ class IkeContext:
     def _first_free(self, _asked: DialupTunnel) -> int:
         return max(self.tunnels, default=0) + 1
 
-    def send(self, data: bytes, local: Endpoint, peer: Endpoint) -> None:
+    def send(self, data: bytes, local: Endpoint, peer: Endpoint, tos: int = 0) -> None:
         """Queue a message; on port 4500 a marker goes in front (RFC 3948 §2.2; B308)."""
         self.counters.sent += 1
-        self.outgoing.append(Datagram(data if local.port != NAT_PORT else NON_ESP_MARKER + data, local, peer))
+        self.outgoing.append(Datagram(data if local.port != NAT_PORT else NON_ESP_MARKER + data, local, peer, tos))
 
     def send_keepalive(self, local: Endpoint, peer: Endpoint) -> None:
         """Queue one octet that keeps the mapping of a NAT device alive (RFC 3948 §2.3; B310)."""

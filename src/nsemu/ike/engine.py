@@ -86,6 +86,15 @@ class IkeEngine:
         self._context.claim = make
 
     @property
+    def used(self) -> Callable[[int], Instant]:
+        """Tells when a packet last went through a tunnel, in or out: only what is used is renewed."""
+        return self._context.used
+
+    @used.setter
+    def used(self, last_packet: Callable[[int], Instant]) -> None:
+        self._context.used = last_packet
+
+    @property
     def debug(self) -> Callable[[str], None] | None:
         """Where the lines of `debug ike` go; None while it is off."""
         return self._context.debug
@@ -114,7 +123,7 @@ class IkeEngine:
             if gateway is None or not parameters.proposals:
                 raise ValueError(f"tunnel {tunnel_id} has no gateway {parameters.gateway!r} or no proposal")
             old = context.tunnels.get(tunnel_id)
-            kept = old is not None and old.parameters == parameters and old.gateway is gateway
+            kept = old is not None and old.gateway is gateway and old.become(parameters)
             new_tunnels[tunnel_id] = old if old is not None and kept else Tunnel(parameters, gateway)
         callers = dialup.carry_over(context, new_gateways, new_tunnels)
         self._retire((*new_gateways.values(), *callers.values()), new_tunnels)

@@ -267,6 +267,11 @@ class Phase2Failed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ProxyIdIgnored(Event):
+    """The proxy ID of a peer was not compared with the own ones, as the admin wished."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReceivedProxyId:
     """A proxy ID as the peer's quick mode gave it, seen from this device."""
 
@@ -286,6 +291,14 @@ class SaRemoved(Event):
     inbound_spi: int
     outbound_spi: int
     reason: Removal
+
+
+@dataclass(frozen=True, slots=True)
+class TunnelAddressLearned(Event):
+    """The peer's tunnel interface has this address (B335)."""
+
+    tunnel_id: int
+    address: int
 
 
 @dataclass(frozen=True, slots=True)

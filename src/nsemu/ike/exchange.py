@@ -21,6 +21,7 @@ from nsemu.runtime.crypto.ciphers import decrypt_cbc, encrypt_cbc
 from nsemu.runtime.crypto.integrity import hmac, same
 from nsemu.wire.errors import MalformedPacket
 from nsemu.wire.isakmp import (
+    FLAG_COMMIT,
     FLAG_ENCRYPTED,
     HEADER_SIZE,
     ZERO_COOKIE,
@@ -63,6 +64,7 @@ class State(Enum):
     QUICK_NONE = "OAK_QM_IDLE"
     QUICK_OFFERED = "OAK_QM_SA_ACCEPT"
     QUICK_ANSWERED = "OAK_QM_AUTH_AWAIT"
+    QUICK_COMMIT = "OAK_QM_COMMIT_AWAIT"
     QUICK_DONE = "OAK_QM_IDLE (done)"
     TRANSACTION_NONE = "OAK_XACT_NO_STATE"
     TRANSACTION_ASKED = "OAK_XACT_REQ_SENT"
@@ -188,6 +190,7 @@ class Phase1Sa(Exchange):
         "peer_dpd",
         "peer_heartbeat",
         "peer_id",
+        "peer_screenos",
         "proposal",
         "publics",
         "quick_modes",
@@ -209,7 +212,7 @@ class Phase1Sa(Exchange):
         """By what NAT would be traversed; None when one of the ends cannot."""
         self.nat: NatMap | None = None
         """Where NAT was found, None when nowhere."""
-        self.peer_dpd = self.peer_heartbeat = False
+        self.peer_dpd = self.peer_heartbeat = self.peer_screenos = False
         """What the peer announced."""
         self.held: list[Held] = []
         """Messages that overtook the last one of this exchange."""
@@ -281,6 +284,9 @@ class QuickMode(Exchange):
 
     __slots__ = (
         "choice",
+        "commit",
+        "hop",
+        "identities",
         "inbound_keys",
         "inbound_spi",
         "key_pair",
@@ -308,6 +314,12 @@ class QuickMode(Exchange):
         self.shared = b""
         """g(qm)^xy, empty without PFS."""
         self.choice: Phase2Choice | None = None
+        self.identities: list[bytes] = []
+        """The ID payloads that were sent."""
+        self.commit = False
+        """Whether one end has set the commit bit."""
+        self.hop = 0
+        """The address of the peer's tunnel interface, 0 unless it was told."""
         self.inbound_keys: SaKeys | None = None
         """Set once the device has been told of the inbound SA."""
 
@@ -328,25 +340,37 @@ class Transaction(Exchange):
 
 def seal(phase1: Phase1Sa, iv: bytes, exchange: int, message_id: int, payloads: Payloads) -> bytes:
     """An encrypted message; its last block is the next IV (RFC 2409 Appendix B)."""
-    return _seal_chain(phase1, iv, exchange, message_id, payloads[0][0], build_payloads(payloads))
+    chain = _encrypted(phase1, iv, build_payloads(payloads))
+    return build_message(phase1.cookies, exchange, message_id, payloads[0][0], chain, flags=FLAG_ENCRYPTED)
 
 
 def seal_hashed(
-    phase1: Phase1Sa, iv: bytes, exchange: int, message_id: int, payloads: Payloads, *, seed: bytes
+    phase1: Phase1Sa,
+    iv: bytes,
+    exchange: int,
+    message_id: int,
+    payloads: Payloads,
+    *,
+    seed: bytes,
+    commit: bool = False,
 ) -> bytes:
-    """An encrypted message with a HASH payload in front: prf(SKEYID_a, seed | payloads) (RFC 2409 §5.5, §5.7)."""
+    """An encrypted message with a HASH payload in front: prf(SKEYID_a, seed | payloads) (RFC 2409 §5.5, §5.7).
+
+    `commit` sets the commit bit (RFC 2408 §3.1).
+    """
     chain = build_payloads(payloads)
     proof = hmac(phase1.proposal.hash, phase1.session_keys().skeyid_a, seed + chain)
     following = payloads[0][0] if payloads else 0
     chain = b"".join((bytes((following, 0, 0, len(proof) + 4)), proof, chain))
-    return _seal_chain(phase1, iv, exchange, message_id, PayloadType.HASH, chain)
+    chain = _encrypted(phase1, iv, chain)
+    flags = FLAG_ENCRYPTED | FLAG_COMMIT * commit
+    return build_message(phase1.cookies, exchange, message_id, PayloadType.HASH, chain, flags=flags)
 
 
-def _seal_chain(phase1: Phase1Sa, iv: bytes, exchange: int, message_id: int, first: int, chain: bytes) -> bytes:
+def _encrypted(phase1: Phase1Sa, iv: bytes, chain: bytes) -> bytes:
     cipher = phase1.proposal.encryption
     chain += bytes(-len(chain) % cipher.block_size)
-    chain = encrypt_cbc(cipher, phase1.session_keys().encryption_key, iv, chain)
-    return build_message(phase1.cookies, exchange, message_id, first, chain, flags=FLAG_ENCRYPTED)
+    return encrypt_cbc(cipher, phase1.session_keys().encryption_key, iv, chain)
 
 
 def is_authentic(phase1: Phase1Sa, message: Message, seed: bytes) -> bool:
@@ -402,7 +426,7 @@ def is_duplicate(context: IkeContext, exchange: Exchange, data: bytes, phase1: P
     if data == exchange.received:
         context.counters.duplicates += 1
         if exchange.answer is not None:
-            context.send(exchange.answer, phase1.local, phase1.peer)
+            send(context, phase1, exchange.answer)
         return True
     if data == exchange.rejected:
         context.counters.duplicates += 1
@@ -410,10 +434,15 @@ def is_duplicate(context: IkeContext, exchange: Exchange, data: bytes, phase1: P
     return False
 
 
+def send(context: IkeContext, phase1: Phase1Sa, data: bytes) -> None:
+    """Send a datagram to the peer, with the ToS octet of its gateway."""
+    context.send(data, phase1.local, phase1.peer, phase1.gateway.parameters.tos)
+
+
 def transmit(context: IkeContext, exchange: Exchange, phase1: Phase1Sa, data: bytes) -> None:
     """Send the answer of an exchange and remember it."""
     exchange.answer = data
-    context.send(data, phase1.local, phase1.peer)
+    send(context, phase1, data)
 
 
 def arm(
@@ -447,6 +476,6 @@ def _repeat(
         return
     exchange.repeats += 1
     context.counters.retransmissions += 1
-    context.send(exchange.answer, phase1.local, phase1.peer)
+    send(context, phase1, exchange.answer)
     delay = min(settings.retransmit_first << exchange.repeats, settings.retransmit_longest)
     exchange.timer = context.after(delay, _repeat, context, exchange, phase1, give_up)

@@ -48,7 +48,9 @@ def receive(context: IkeContext, sa: Phase1Sa, header: Header, data: bytes, ends
     if sa.state is not State.ESTABLISHED or not header.flags & FLAG_ENCRYPTED or not header.message_id:
         context.counters.unexpected += 1
         return
-    if header.message_id in sa.message_ids:
+    quick = sa.quick_modes.get(header.message_id)
+    waits = quick is not None and quick.state is State.QUICK_COMMIT
+    if header.message_id in sa.message_ids and not waits:
         context.counters.message_id_reused += 1
         return
     message = _open_authentic(context, sa, header, data)
@@ -57,7 +59,10 @@ def receive(context: IkeContext, sa: Phase1Sa, header: Header, data: bytes, ends
     sa.message_ids.add(header.message_id)
     phase1.follow(context, sa, ends)
     for body in message.all(PayloadType.NOTIFICATION):
-        _take_notification(context, sa, parse_notification(body))
+        notification = parse_notification(body)
+        if notification.type == NotifyType.CONNECTED:
+            phase2.take_connected(context, sa, header.message_id, notification.spi)
+        _take_notification(context, sa, notification)
     for body in message.all(PayloadType.DELETE):
         _take_delete(context, sa, body)
 

@@ -1,7 +1,8 @@
 """Is the peer alive? Dead peer detection (RFC 3706; B355 to B358), IKE heartbeats (B353, B354), recovery (B359).
 
-DPD asks when nothing has come for an interval; heartbeats are sent by both ends all the time. Whichever finds the peer
-dead, its SAs are removed without a word to it, and with a reconnect interval Phase 1 is tried until it succeeds.
+DPD asks when nothing has come for an interval; heartbeats are sent by both ends all the time. Both go on while tunnels
+live, and make a new Phase 1 SA for it when the last one has ended. Whichever finds the peer dead, its SAs are removed
+without a word to it, and with a reconnect interval Phase 1 is tried until it succeeds.
 The format of ScreenOS heartbeats is not public: ours is a notification of a private type with a sequence number.
 """
 
@@ -24,7 +25,7 @@ def start(context: IkeContext, sa: Phase1Sa) -> None:
     watch.stop()
     watch.heard = watch.beat_received = context.now
     watch.unanswered = 0
-    watch.beats = watch.beating = False
+    watch.beating = False  # `beats` stays: who has sent them does not lose the habit with a new Phase 1 SA.
     parameters = gateway.parameters
     if parameters.dpd.interval and sa.peer_dpd:
         watch.dpd = context.after(parameters.dpd.interval * SECOND, _ask, context, gateway)
@@ -38,11 +39,18 @@ def start(context: IkeContext, sa: Phase1Sa) -> None:
         _disable(context, gateway)
 
 
-def _in_force(context: IkeContext, gateway: Gateway) -> Phase1Sa | None:
-    """The SA to speak under; None when the gateway is gone or has none."""
-    if not context.in_force(gateway) or not gateway.phase1s:
-        return None
-    return gateway.phase1s[-1]
+def _is_watched(context: IkeContext, gateway: Gateway) -> bool:
+    """Whether there is anything left of a peer: a Phase 1 SA, or tunnels that may outlive it by hours."""
+    return context.in_force(gateway) and bool(gateway.phase1s or any(tunnel.sas for tunnel in gateway.tunnels))
+
+
+def _speak(context: IkeContext, gateway: Gateway) -> Phase1Sa | None:
+    """The SA to speak under. Without one, Phase 1 is begun, which is a question of its own (RFC 3706 §5.5)."""
+    if gateway.phase1s:
+        return gateway.phase1s[-1]
+    if gateway.negotiating is None and gateway.parameters.peer is not None:
+        phase1.initiate(context, gateway)
+    return None
 
 
 def _send(context: IkeContext, sa: Phase1Sa, kind: NotifyType, sequence: int) -> None:
@@ -62,8 +70,7 @@ def _last_sign(context: IkeContext, gateway: Gateway) -> Instant:
 def _ask(context: IkeContext, gateway: Gateway) -> None:
     watch, settings = gateway.liveness, gateway.parameters.dpd
     watch.dpd = None
-    sa = _in_force(context, gateway)
-    if sa is None:
+    if not _is_watched(context, gateway):
         return
     last = _last_sign(context, gateway)
     if last > watch.asked:
@@ -80,7 +87,9 @@ def _ask(context: IkeContext, gateway: Gateway) -> None:
         watch.sequence = watch.sequence % 0x7FFFFFFF + 1 if watch.sequence else context.stream.integer(1, 0x7FFFFFFF)
     watch.unanswered += 1
     watch.asked = context.now
-    _send(context, sa, NotifyType.R_U_THERE, watch.sequence)
+    sa = _speak(context, gateway)
+    if sa is not None:
+        _send(context, sa, NotifyType.R_U_THERE, watch.sequence)
     watch.dpd = context.after(settings.interval * SECOND, _ask, context, gateway)
 
 
@@ -105,12 +114,13 @@ def take_answer(_context: IkeContext, sa: Phase1Sa, notification: Notification) 
 def _beat(context: IkeContext, gateway: Gateway) -> None:
     watch = gateway.liveness
     watch.hello = None
-    sa = _in_force(context, gateway)
-    if sa is None or not watch.beating:
+    if not watch.beating or not _is_watched(context, gateway):
         return
-    watch.beat_sequence += 1
-    watch.beat_sent = context.now
-    _send(context, sa, NotifyType.HEARTBEAT, watch.beat_sequence)
+    sa = _speak(context, gateway)
+    if sa is not None:
+        watch.beat_sequence += 1
+        watch.beat_sent = context.now
+        _send(context, sa, NotifyType.HEARTBEAT, watch.beat_sequence)
     watch.hello = context.after(gateway.parameters.heartbeat.hello * SECOND, _beat, context, gateway)
 
 
@@ -123,7 +133,7 @@ def take_heartbeat(context: IkeContext, sa: Phase1Sa, _notification: Notificatio
 def _check(context: IkeContext, gateway: Gateway) -> None:
     watch, settings = gateway.liveness, gateway.parameters.heartbeat
     watch.check = None
-    if _in_force(context, gateway) is None:
+    if not _is_watched(context, gateway):
         return
     due = watch.beat_received + settings.hello * settings.threshold * SECOND
     if due > context.now:
@@ -137,7 +147,7 @@ def _check(context: IkeContext, gateway: Gateway) -> None:
 def _disable(context: IkeContext, gateway: Gateway) -> None:
     """B354."""
     gateway.liveness.stop()
-    gateway.liveness.beating = False
+    gateway.liveness.beating = gateway.liveness.beats = False
     context.events.append(HeartbeatsDisabled(gateway.parameters.name, gateway.address))
 
 
@@ -146,6 +156,7 @@ def _disable(context: IkeContext, gateway: Gateway) -> None:
 
 def _dead(context: IkeContext, gateway: Gateway, by: Watch, missed: int) -> None:
     gateway.liveness.stop()
+    gateway.liveness.beats = False
     context.events.append(PeerDead(gateway.parameters.name, gateway.address, by, missed))
     for tunnel in list(gateway.tunnels):
         pairs.remove_all(context, tunnel, Removal.PEER_DEAD, tell=False)

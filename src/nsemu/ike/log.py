@@ -247,6 +247,11 @@ def _login_missing(event: events.LoginMissing, _interface: str) -> list[str]:
     return _phase2(event, "Rejected a packet because the XAuth login has not been completed.")
 
 
+def _proxy_id_ignored(event: events.ProxyIdIgnored, _interface: str) -> list[str]:
+    why = "id-mode is set to IP or policy-checking is disabled"
+    return _phase2(event, f"Received a message but did not check a policy because {why}.")
+
+
 _TEXTS: Final[dict[type[Event], Callable[[Any, str], list[str]]]] = {
     events.Phase1Initiated: _initiated,
     events.Phase1Responded: _responded,
@@ -259,6 +264,7 @@ _TEXTS: Final[dict[type[Event], Callable[[Any, str], list[str]]]] = {
     events.Phase2Completed: _phase2_completed,
     events.Phase2Failed: _phase2_failed,
     events.NotifyReceived: _notified,
+    events.ProxyIdIgnored: _proxy_id_ignored,
     events.SaRemoved: _sa_removed,
     events.InitialContactReceived: _initial_contact,
     events.InitialContactSent: _initial_contact_sent,

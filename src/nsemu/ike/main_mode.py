@@ -13,6 +13,7 @@ Each function takes one message and returns the payloads of the next; `tables` s
 
 from __future__ import annotations
 
+from nsemu.ike.any_proposal import any_phase1, no_phase1
 from nsemu.ike.authentication import (
     agree,
     check_proof,
@@ -27,7 +28,14 @@ from nsemu.ike.errors import PeerError
 from nsemu.ike.events import Refusal
 from nsemu.ike.exchange import Message, Payloads, Phase1Sa
 from nsemu.ike.nat_traversal import detect, discovery, float_ports
-from nsemu.ike.proposals import DEFAULT_LIFETIME, choose_phase1, phase1_key, read_phase1, single_transform
+from nsemu.ike.proposals import (
+    DEFAULT_LIFETIME,
+    Phase1Choice,
+    choose_phase1,
+    phase1_key,
+    read_phase1,
+    single_transform,
+)
 from nsemu.wire.isakmp import PayloadType
 from nsemu.wire.isakmp_payloads import NotifyType, parse_security_association
 
@@ -38,12 +46,19 @@ def offer(context: IkeContext, sa: Phase1Sa) -> Payloads:
     return [(PayloadType.SA, sa.offer), *vendor_ids(context, sa)]
 
 
+def accept_offer(context: IkeContext, sa: Phase1Sa, offered: bytes) -> Phase1Choice:
+    """Take the first acceptable proposal of the initiator's SA payload into `sa`. Raises PeerError."""
+    make = any_phase1 if context.settings.accept_all_proposals else no_phase1
+    choice = choose_phase1(parse_security_association(offered), sa.gateway.acceptable, make)
+    sa.offer = offered
+    sa.proposal, sa.lifetime, sa.shortened = choice.proposal, choice.lifetime, choice.shortened
+    return choice
+
+
 def choose(context: IkeContext, sa: Phase1Sa, message: Message) -> Payloads:
     """Message 1 → 2: the responder takes the first acceptable proposal."""
     offered = message.bodies[PayloadType.SA]
-    choice = choose_phase1(parse_security_association(offered), sa.gateway.acceptable)
-    sa.offer = offered
-    sa.proposal, sa.lifetime, sa.shortened = choice.proposal, choice.lifetime, choice.shortened
+    choice = accept_offer(context, sa, offered)
     note_vendors(context, sa, message)
     return [(PayloadType.SA, choice.body), *vendor_ids(context, sa)]
 

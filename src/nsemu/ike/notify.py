@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nsemu.ike.context import IkeContext
-from nsemu.ike.exchange import Payloads, Phase1Sa, State, seal_hashed
+from nsemu.ike.exchange import Payloads, Phase1Sa, State, seal_hashed, send
 from nsemu.ike.keys import exchange_iv
 from nsemu.ike.parameters import Endpoint
 from nsemu.wire.isakmp import ExchangeType, PayloadType, build_message, build_payloads
@@ -30,7 +30,7 @@ def send_informational(context: IkeContext, phase1: Phase1Sa, payloads: Payloads
     octets = message_id.to_bytes(4, "big")
     iv = exchange_iv(phase1.proposal.hash, phase1.last_block, octets)
     data = seal_hashed(phase1, iv, ExchangeType.INFORMATIONAL, message_id, payloads, seed=octets)
-    context.send(data, phase1.local, phase1.peer)
+    send(context, phase1, data)
     return data
 
 

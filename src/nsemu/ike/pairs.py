@@ -1,8 +1,9 @@
 """Pairs of IPsec SAs: made by a finished quick mode, replaced before they end, removed.
 
 An SA is replaced before it ends (make before break): the initiator of its quick mode begins `soft_lifetime_buffer`
-seconds ahead, the responder half of that ahead if nothing has happened by then. When both ends negotiate at the same
-time, both pairs live, and both ends prefer the same one by the order of its SPIs, so the next replacement is one again.
+seconds ahead, the responder half of that ahead if nothing has happened by then. One that carried nothing ends. When
+both ends negotiate at the same time, both pairs live, and both ends prefer the same one by the order of its SPIs, so
+the next replacement is one again.
 """
 
 from __future__ import annotations
@@ -104,7 +105,11 @@ def _watch(context: IkeContext, tunnel: Tunnel, pair: SaPair) -> None:
 
 
 def _soft(context: IkeContext, tunnel: Tunnel, pair: SaPair) -> None:
-    if tunnel.current is pair:
+    """Replace what has been used; an idle tunnel ends with its SA, unless it is to stay up (B344)."""
+    if tunnel.current is not pair:
+        return
+    heartbeats = tunnel.gateway.parameters.heartbeat.reconnect
+    if tunnel.parameters.renewed or heartbeats or context.used(tunnel.parameters.id) > pair.completed:
         context.negotiate(context, tunnel)
 
 

@@ -63,6 +63,7 @@ class Datagram(NamedTuple):
     data: bytes
     source: Endpoint
     destination: Endpoint
+    tos: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,8 @@ class GatewayParameters:
     of None means the IP address of that end (B133). `proposals` are in order of preference. `initial_contact` asks for
     that notification (`set ike initial-contact`). `keepalive` is in seconds, 0 for none (B310).
     `dialup` are the users of a dialup gateway, and `seed` that of their keys, b"" when all have `preshared_key`.
-    `xauth` asks callers for name and password; `login` is how this end answers such a question.
+    `xauth` asks callers for name and password; `login` is how this end answers such a question. `tos` is the ToS octet
+    of our packets.
     """
 
     name: str
@@ -131,6 +133,7 @@ class GatewayParameters:
     seed: bytes = field(default=b"", repr=False)
     xauth: bool = False
     login: XauthLogin | None = None
+    tos: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +142,8 @@ class TunnelParameters:
 
     `local` and `remote` are networks; `protocol` and `port` are the service of the proxy ID, 0 for any.
     `replay` is carried for the data path only (B060: not negotiated). `bound` tells a tunnel of a tunnel interface.
+    With `renewed` the SAs are replaced before they end whether anything used them or not (B344). `hop` is the address
+    of our tunnel interface, which a peer of our kind is told (B335), 0 for none.
     """
 
     id: int
@@ -151,6 +156,8 @@ class TunnelParameters:
     port: int = 0
     replay: bool = False
     bound: bool = False
+    renewed: bool = False
+    hop: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +169,10 @@ class EngineSettings:
     negotiations as responder. `superseded_linger` is how long a replaced SA still serves packets on their way.
     `nat_variants` are offered; a responder takes all. `retransmit_early` is for the first repetition of a quick mode
     that follows on the heels of the third aggressive message, which some responders drop.
+    `accept_all_proposals` takes whatever algorithms this device has. Without `send_proxy_ids` quick mode names the two
+    gateways; without `check_proxy_ids` whatever a peer names is taken. `initiator_commit` and `responder_commit` set
+    the commit bit. With `hide_identities` an unknown IKE ID gets an answer that nobody can prove to be false.
+    `half_open_of_one`, if not 0, bounds the negotiations that one address has begun.
     """
 
     respond_bad_spi: int = 1
@@ -175,4 +186,11 @@ class EngineSettings:
     nonce_size: int = 20
     nat_variants: tuple[NatVariant, ...] = (NatVariant.DRAFT_00, NatVariant.DRAFT_02)
     retransmit_early: Duration = SECOND // 2
+    accept_all_proposals: bool = False
+    send_proxy_ids: bool = True
+    check_proxy_ids: bool = True
+    initiator_commit: bool = False
+    responder_commit: bool = False
+    hide_identities: bool = False
+    half_open_of_one: int = 0
     vendor_ids: tuple[bytes, ...] = (NETSCREEN_VENDOR_ID, DPD_VENDOR_ID, HEARTBEAT_VENDOR_ID)

@@ -5,6 +5,7 @@ Offers, acceptable transforms and ID payloads are worked out once, when the conf
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nsemu.config.algorithms import IpsecProtocol
@@ -184,6 +185,13 @@ class Tunnel:
         self.negotiations: list[QuickMode] = []
         self.template: Tunnel | None = None
         """The configured tunnel that this one of a dialup client was made of."""
+
+    def become(self, parameters: TunnelParameters) -> bool:
+        """Take changed parameters that leave the SAs as they are; False for others."""
+        if replace(parameters, renewed=self.parameters.renewed) != self.parameters:
+            return False
+        self.parameters = parameters
+        return True
 
     def offer_in(self, mode: int) -> tuple[bytes, ...]:
         """The offer with an encapsulation mode: what UDP carries is ESP alone (B299). Empty when nothing is left."""

@@ -281,7 +281,7 @@ def forget(context: IkeContext, sa: Phase1Sa) -> None:
         sa.gateway.negotiating = None
         sa.gateway.waiting.clear()
     for quick in list(sa.quick_modes.values()):
-        if quick.state in (State.QUICK_OFFERED, State.QUICK_ANSWERED):
+        if quick.state in (State.QUICK_OFFERED, State.QUICK_ANSWERED, State.QUICK_COMMIT):
             fail_quick_mode(context, quick, Failure.PHASE1_LOST)
         quick.stop_timer()
     sa.quick_modes.clear()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from nsemu.config.algorithms import ExchangeMode
-from nsemu.ike import debug, phase1, quick_mode
+from nsemu.ike import debug, phase1, quick_mode, tunnel_address
 from nsemu.ike.context import IkeContext
 from nsemu.ike.errors import PeerError
 from nsemu.ike.events import (
@@ -42,7 +42,7 @@ from nsemu.ike.peers import Gateway, Tunnel
 from nsemu.ike.tables import QUICK
 from nsemu.sim.scheduler import SECOND, Duration
 from nsemu.wire.errors import MalformedPacket
-from nsemu.wire.isakmp import FLAG_ENCRYPTED, ExchangeType, Header, PayloadType
+from nsemu.wire.isakmp import FLAG_COMMIT, FLAG_ENCRYPTED, ExchangeType, Header, PayloadType
 from nsemu.wire.isakmp_payloads import PROTOCOL_ESP, NotifyType, build_notification
 
 _MEMORY: Final[Duration] = 60 * SECOND
@@ -109,11 +109,21 @@ def _send(context: IkeContext, quick: QuickMode, payloads: Payloads, receiver: S
     """Seal and send a message that finds its receiver in state `receiver`."""
     sa = quick.phase1
     seed = quick_mode.hash_seed(quick, receiver)
-    data = seal_hashed(sa, quick.iv, ExchangeType.QUICK, quick.message_id, payloads, seed=seed)
+    data = seal_hashed(
+        sa, quick.iv, ExchangeType.QUICK, quick.message_id, payloads, seed=seed, commit=_commits(context, quick)
+    )
     quick.iv = data[-sa.proposal.encryption.block_size :]
     if context.debug is not None:
         debug.answering(context.debug, sa, [PayloadType.HASH, *(kind for kind, _ in payloads)], encrypted=True)
     transmit(context, quick, sa, data)
+
+
+def _commits(context: IkeContext, quick: QuickMode) -> bool:
+    """Whether to set the commit bit; from then on it is in force, whatever the peer does."""
+    settings = context.settings
+    wanted = settings.initiator_commit if quick.role is Role.INITIATOR else settings.responder_commit
+    quick.commit = quick.commit or wanted
+    return wanted
 
 
 def receive(context: IkeContext, sa: Phase1Sa, header: Header, data: bytes, ends: Ends) -> None:
@@ -155,14 +165,64 @@ def receive(context: IkeContext, sa: Phase1Sa, header: Header, data: bytes, ends
         _refuse_malformed(context, quick)
         return
     quick.state = transition.following
+    quick.commit = quick.commit or bool(header.flags & FLAG_COMMIT)
     if quick.state is State.QUICK_ANSWERED:
         _await_confirmation(context, quick, payloads)
         return
     quick.stop_timer()
     if transition.answer is not None:
         _send(context, quick, payloads, State.QUICK_ANSWERED)
+        if quick.commit:
+            _await_connected(context, quick)
+            return
+    elif quick.commit and quick.role is Role.RESPONDER:
+        _tell_connected(context, quick)
+    _finish(context, quick)
+
+
+def _finish(context: IkeContext, quick: QuickMode) -> None:
+    quick.state = State.QUICK_DONE
+    quick.stop_timer()
     install(context, quick)
+    tunnel_address.learn(context, quick)
     quick.timer = context.after(_MEMORY, _forget, quick)
+
+
+def _await_connected(context: IkeContext, quick: QuickMode) -> None:
+    """The commit bit: take what the responder sends through the new SA, but do not send before it says so.
+
+    Message 3 is repeated until then. A peer that ignores the bit is not waited for longer than that.
+    """
+    quick.state = State.QUICK_COMMIT
+    _announce_inbound(context, quick)
+    arm(context, quick, quick.phase1, _use_unconfirmed)
+
+
+def _use_unconfirmed(context: IkeContext, exchange: Exchange) -> None:
+    assert isinstance(exchange, QuickMode)
+    _finish(context, exchange)
+
+
+def _tell_connected(context: IkeContext, quick: QuickMode) -> None:
+    """Message 4, which answers every repetition of message 3."""
+    sa, choice = quick.phase1, quick.choice
+    assert choice is not None
+    spi = quick.inbound_spi.to_bytes(4, "big")
+    payloads: Payloads = [
+        (PayloadType.NOTIFICATION, build_notification(choice.offer.protocol, NotifyType.CONNECTED, spi))
+    ]
+    octets = quick.message_id.to_bytes(4, "big")
+    iv = exchange_iv(sa.proposal.hash, sa.last_block, octets)
+    data = seal_hashed(sa, iv, ExchangeType.INFORMATIONAL, quick.message_id, payloads, seed=octets, commit=True)
+    transmit(context, quick, sa, data)
+
+
+def take_connected(context: IkeContext, sa: Phase1Sa, message_id: int, spi: bytes) -> None:
+    """CONNECTED came in an informational exchange, under the ID of the quick mode or under its own with the SPI."""
+    for quick in list(sa.quick_modes.values()):
+        named = quick.choice is not None and spi == quick.choice.spi.to_bytes(4, "big")
+        if quick.state is State.QUICK_COMMIT and (quick.message_id == message_id or named):
+            _finish(context, quick)
 
 
 def _open_authentic(context: IkeContext, quick: QuickMode, header: Header, data: bytes) -> Message | None:
@@ -187,14 +247,20 @@ def _await_confirmation(context: IkeContext, quick: QuickMode, payloads: Payload
     context.events.append(Phase2Responded(name, peer, tunnel_id, quick.message_id))
     _send(context, quick, payloads, State.QUICK_OFFERED)
     quick.nonces += payloads[1][1]
-    keys = direction_keys(quick, quick.inbound_spi)
-    quick.inbound_keys = keys
+    _announce_inbound(context, quick)
+    arm(context, quick, sa, _retransmission_limit)
+
+
+def _announce_inbound(context: IkeContext, quick: QuickMode) -> None:
+    """Our half is ready: the peer may use it before we hear of it again."""
+    sa, tunnel, choice = quick.phase1, quick.tunnel, quick.choice
+    assert tunnel is not None
+    assert choice is not None
+    keys = quick.inbound_keys = direction_keys(quick, quick.inbound_spi)
+    names = sa.gateway.parameters.name, sa.peer.address, tunnel.parameters.id, quick.message_id
     ends, lifetimes = (sa.local, sa.peer), (choice.lifetime, choice.lifesize)
     nat = sa.nat.variant if sa.nat is not None else None
-    context.events.append(
-        Phase2InboundReady(name, peer, tunnel_id, quick.message_id, choice.proposal, *ends, keys, *lifetimes, nat)
-    )
-    arm(context, quick, sa, _retransmission_limit)
+    context.events.append(Phase2InboundReady(*names, choice.proposal, *ends, keys, *lifetimes, nat))
 
 
 def _retransmission_limit(context: IkeContext, exchange: Exchange) -> None:
@@ -230,7 +296,7 @@ def _named_in_error(quick: QuickMode) -> tuple[int, bytes]:
 
 def refused_by_peer(context: IkeContext, sa: Phase1Sa, spi: bytes) -> None:
     """A protected error notification came: end the quick mode that it names, or the only one there is."""
-    under_way = (State.QUICK_OFFERED, State.QUICK_ANSWERED)
+    under_way = (State.QUICK_OFFERED, State.QUICK_ANSWERED, State.QUICK_COMMIT)
     pending = [quick for quick in sa.quick_modes.values() if quick.state in under_way]
     if len(spi) == 4:
         pending = [quick for quick in pending if spi in (quick.inbound_spi.to_bytes(4, "big"), quick.peer_spi)]

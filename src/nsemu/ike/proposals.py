@@ -7,7 +7,7 @@ the first of the initiator's offers that equals one of its own proposals (B034, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from struct import Struct
 from typing import Final, NamedTuple
@@ -43,7 +43,7 @@ TUNNEL_MODE: Final = 1
 """The encapsulation mode without UDP (RFC 2407 §4.5)."""
 
 # RFC 2409 Appendix A; AES: RFC 3602 §5.3. (algorithm, key length attribute or 0)
-_P1_ENCRYPTION: Final = {
+P1_ENCRYPTION: Final = {
     Encryption.DES: (1, 0),
     Encryption.TRIPLE_DES: (5, 0),
     Encryption.AES128: (7, 128),
@@ -51,17 +51,17 @@ _P1_ENCRYPTION: Final = {
     Encryption.AES256: (7, 256),
 }
 _P1_AES: Final = 7
-_P1_HASH: Final = {Integrity.MD5: 1, Integrity.SHA1: 2, Integrity.SHA2_256: 4}
-_P1_METHOD: Final = {AuthenticationMethod.PRESHARE: 1, AuthenticationMethod.DSA_SIG: 2, AuthenticationMethod.RSA_SIG: 3}
+P1_HASH: Final = {Integrity.MD5: 1, Integrity.SHA1: 2, Integrity.SHA2_256: 4}
+P1_METHOD: Final = {AuthenticationMethod.PRESHARE: 1, AuthenticationMethod.DSA_SIG: 2, AuthenticationMethod.RSA_SIG: 3}
 # The same with a login of the initiator to follow (draft-ietf-ipsec-isakmp-xauth-06 §7).
-_P1_XAUTH_METHOD: Final = {
+P1_XAUTH_METHOD: Final = {
     AuthenticationMethod.PRESHARE: 65001,
     AuthenticationMethod.DSA_SIG: 65003,
     AuthenticationMethod.RSA_SIG: 65005,
 }
 
 # RFC 2407 §4.4.4, §4.4.3, §4.5; HMAC-SHA2-256: the registry's 5.
-_ESP_TRANSFORM: Final = {
+ESP_TRANSFORM: Final = {
     Encryption.NULL: (11, 0),
     Encryption.DES: (2, 0),
     Encryption.TRIPLE_DES: (3, 0),
@@ -70,9 +70,9 @@ _ESP_TRANSFORM: Final = {
     Encryption.AES256: (12, 256),
 }
 _ESP_AES: Final = 12
-_AH_TRANSFORM: Final = {Integrity.MD5: 2, Integrity.SHA1: 3, Integrity.SHA2_256: 5}
-_AUTHENTICATION: Final = {Integrity.NULL: 0, Integrity.MD5: 1, Integrity.SHA1: 2, Integrity.SHA2_256: 5}
-_WIRE_PROTOCOL: Final = {IpsecProtocol.ESP: PROTOCOL_ESP, IpsecProtocol.AH: PROTOCOL_AH}
+AH_TRANSFORM: Final = {Integrity.MD5: 2, Integrity.SHA1: 3, Integrity.SHA2_256: 5}
+AUTHENTICATION: Final = {Integrity.NULL: 0, Integrity.MD5: 1, Integrity.SHA1: 2, Integrity.SHA2_256: 5}
+WIRE_PROTOCOL: Final = {IpsecProtocol.ESP: PROTOCOL_ESP, IpsecProtocol.AH: PROTOCOL_AH}
 
 _SPI: Final = Struct("!I")
 
@@ -131,18 +131,18 @@ class Phase2Choice:
 
 def phase1_key(proposal: Phase1Proposal, *, xauth: bool = False) -> Phase1Key:
     """The wire form of a proposal; `xauth` announces that the initiator will log in."""
-    encryption, length = _P1_ENCRYPTION[proposal.encryption]
-    method = (_P1_XAUTH_METHOD if xauth else _P1_METHOD)[proposal.method]
-    return Phase1Key(encryption, length, _P1_HASH[proposal.hash], method, proposal.group.value)
+    encryption, length = P1_ENCRYPTION[proposal.encryption]
+    method = (P1_XAUTH_METHOD if xauth else P1_METHOD)[proposal.method]
+    return Phase1Key(encryption, length, P1_HASH[proposal.hash], method, proposal.group.value)
 
 
 def phase2_key(proposal: Phase2Proposal) -> Phase2Key:
     """The wire form of a proposal."""
     group = proposal.pfs.value if proposal.pfs else 0
-    authentication = _AUTHENTICATION[proposal.integrity]
+    authentication = AUTHENTICATION[proposal.integrity]
     if proposal.protocol is IpsecProtocol.AH:
-        return Phase2Key(PROTOCOL_AH, _AH_TRANSFORM[proposal.integrity], 0, authentication, group)
-    transform, length = _ESP_TRANSFORM[proposal.encryption]
+        return Phase2Key(PROTOCOL_AH, AH_TRANSFORM[proposal.integrity], 0, authentication, group)
+    transform, length = ESP_TRANSFORM[proposal.encryption]
     return Phase2Key(PROTOCOL_ESP, transform, length, authentication, group)
 
 
@@ -192,7 +192,7 @@ def offer_phase2(proposals: Sequence[Phase2Proposal], mode: int = TUNNEL_MODE) -
             runs.append([proposal])
     body = build_security_association(
         [
-            Proposal(number, _WIRE_PROTOCOL[run[0].protocol], _SPI.pack(0), _phase2_transforms(run, mode))
+            Proposal(number, WIRE_PROTOCOL[run[0].protocol], _SPI.pack(0), _phase2_transforms(run, mode))
             for number, run in enumerate(runs, 1)
         ]
     )
@@ -285,10 +285,14 @@ def check_doi(sa: SecurityAssociation) -> None:
         raise PeerError(NotifyType.SITUATION_NOT_SUPPORTED, Refusal.DOI)
 
 
-def choose_phase1(sa: SecurityAssociation, acceptable: Mapping[Phase1Key, Phase1Proposal]) -> Phase1Choice:
+def choose_phase1(
+    sa: SecurityAssociation,
+    acceptable: Mapping[Phase1Key, Phase1Proposal],
+    make: Callable[[Phase1Key], Phase1Proposal | None] = lambda _key: None,
+) -> Phase1Choice:
     """The first transform of the peer that is acceptable. Raises PeerError (NO-PROPOSAL-CHOSEN).
 
-    The shorter lifetime holds; `shortened` tells that ours is the shorter one.
+    The shorter lifetime holds; `shortened` tells that ours is the shorter one. `make` may make acceptable what is not.
     """
     check_doi(sa)
     for proposal in sa.proposals:
@@ -296,7 +300,7 @@ def choose_phase1(sa: SecurityAssociation, acceptable: Mapping[Phase1Key, Phase1
             continue
         for transform in proposal.transforms:
             read = read_phase1(transform)
-            ours = acceptable.get(read[0]) if read else None
+            ours = (acceptable.get(read[0]) or make(read[0])) if read else None
             if read is None or ours is None:
                 continue
             offered = read[1].seconds or DEFAULT_LIFETIME
@@ -306,7 +310,10 @@ def choose_phase1(sa: SecurityAssociation, acceptable: Mapping[Phase1Key, Phase1
 
 
 def choose_phase2(
-    sa: SecurityAssociation, acceptable: Mapping[Phase2Key, Phase2Proposal], mode: int = TUNNEL_MODE
+    sa: SecurityAssociation,
+    acceptable: Mapping[Phase2Key, Phase2Proposal],
+    mode: int = TUNNEL_MODE,
+    make: Callable[[Phase2Key], Phase2Proposal | None] = lambda _key: None,
 ) -> Phase2Choice:
     """The first transform of the peer that is acceptable. Raises PeerError (NO-PROPOSAL-CHOSEN).
 
@@ -323,7 +330,7 @@ def choose_phase2(
             continue
         for transform in proposal.transforms:
             read = read_phase2(proposal.protocol, transform, mode)
-            ours = acceptable.get(read[0]) if read else None
+            ours = (acceptable.get(read[0]) or make(read[0])) if read else None
             if read is not None and ours is not None:
                 return _phase2_choice(ours, read[1], spi, proposal._replace(transforms=(transform,)))
     raise _no_phase2_proposal(sa, acceptable, mode)

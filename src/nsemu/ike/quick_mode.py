@@ -4,18 +4,26 @@
     HDR*, HASH(1), SA, Ni [, KE] [, IDci, IDcr]  -->
                                   <--  HDR*, HASH(2), SA, Nr [, KE] [, IDci, IDcr]
     HDR*, HASH(3)                                -->
+                                  <--  HDR*, HASH, N (CONNECTED)      with the commit bit only
 
+With the commit bit, set by either end, the initiator does not send through the new SA before the responder has told it
+that it is ready (RFC 2408 §3.1). The last message is an informational exchange under the message ID of the quick mode;
+as a fourth message of quick mode, which drafts had, it is understood too.
 The HASH payloads are made and checked where messages are sealed and opened; `hash_seed` says what goes in first.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from nsemu.config.algorithms import DhGroup
-from nsemu.ike import dialup
+from nsemu.config.ike import Phase2Proposal
+from nsemu.ike import dialup, tunnel_address
+from nsemu.ike.any_proposal import any_phase2, no_phase2
 from nsemu.ike.authentication import peer_nonce, shared_secret
 from nsemu.ike.context import IkeContext
 from nsemu.ike.errors import PeerError
-from nsemu.ike.events import ReceivedProxyId, Refusal
+from nsemu.ike.events import ProxyIdIgnored, ReceivedProxyId, Refusal
 from nsemu.ike.exchange import Message, Payloads, Phase1Sa, QuickMode, State
 from nsemu.ike.identification import Selector, decode_selector, encode_selector
 from nsemu.ike.nat_traversal import encapsulation_mode
@@ -23,7 +31,9 @@ from nsemu.ike.peers import Tunnel
 from nsemu.ike.proposals import (
     DEFAULT_LIFETIME,
     MINIMUM_SPI,
+    WIRE_PROTOCOL,
     Phase2Choice,
+    Phase2Key,
     build_lifetime,
     choose_phase2,
     read_lifetime,
@@ -63,8 +73,9 @@ def offer(context: IkeContext, quick: QuickMode, tunnel: Tunnel) -> Payloads:
     if group is not None:
         quick.key_pair = DhKeyPair.generate(group, context.stream)
         payloads.append((PayloadType.KEY_EXCHANGE, quick.key_pair.public))
-    payloads.append((PayloadType.IDENTIFICATION, tunnel.local_id))
-    payloads.append((PayloadType.IDENTIFICATION, tunnel.remote_id))
+    quick.identities = [tunnel.local_id, tunnel.remote_id] if context.settings.send_proxy_ids else []
+    payloads += [(PayloadType.IDENTIFICATION, identity) for identity in quick.identities]
+    payloads += tunnel_address.told(quick, WIRE_PROTOCOL[tunnel.parameters.proposals[0].protocol])
     return payloads
 
 
@@ -75,7 +86,8 @@ def answer(context: IkeContext, quick: QuickMode, message: Message) -> Payloads:
     identities = message.all(PayloadType.IDENTIFICATION)
     tunnels = _find_tunnels(context, quick.phase1, identities)
     quick.tunnel = tunnels[0]
-    tunnel, choice = _choose(tunnels, offered, encapsulation_mode(quick.phase1))
+    make = any_phase2 if context.settings.accept_all_proposals else no_phase2
+    tunnel, choice = _choose(tunnels, offered, encapsulation_mode(quick.phase1), make)
     theirs = peer_nonce(message)
     group = choice.proposal.pfs
     pair, shared = _exchange_keys(context, group, message)
@@ -93,6 +105,8 @@ def answer(context: IkeContext, quick: QuickMode, message: Message) -> Payloads:
         lifetime = build_lifetime(choice.lifetime, choice.lifesize)
         notification = build_notification(choice.offer.protocol, NotifyType.RESPONDER_LIFETIME, spi, lifetime)
         payloads.append((PayloadType.NOTIFICATION, notification))
+    tunnel_address.note(quick, message)
+    payloads += tunnel_address.told(quick, choice.offer.protocol)
     return payloads
 
 
@@ -110,8 +124,20 @@ def _own_tunnel(context: IkeContext, phase1: Phase1Sa, found: Tunnel, identities
 def _find_tunnels(context: IkeContext, phase1: Phase1Sa, identities: list[bytes]) -> list[Tunnel]:
     """The tunnels of the gateway whose proxy ID mirrors the peer's (B057, B173, B197). Raises PeerError.
 
-    Without ID payloads the peer means the two gateways themselves (RFC 2409 §5.5).
+    Without ID payloads the peer means the two gateways themselves (RFC 2409 §5.5). If nothing is to be compared, one
+    that is not known means the first tunnel there is.
     """
+    try:
+        return _mirrored_tunnels(context, phase1, identities)
+    except PeerError:
+        if context.settings.check_proxy_ids or not phase1.gateway.tunnels or len(identities) not in (0, 2):
+            raise
+    name = phase1.gateway.parameters.name
+    context.events.append(ProxyIdIgnored(name, phase1.peer.address))
+    return phase1.gateway.tunnels
+
+
+def _mirrored_tunnels(context: IkeContext, phase1: Phase1Sa, identities: list[bytes]) -> list[Tunnel]:
     selectors = phase1.gateway.selectors
     if len(identities) == 2:
         found = selectors.get((identities[0], identities[1]))
@@ -135,12 +161,17 @@ def _selectors(phase1: Phase1Sa, identities: list[bytes]) -> tuple[Selector, Sel
     return Selector(Prefix(phase1.peer.address, 32), 0, 0), Selector(Prefix(phase1.local.address, 32), 0, 0)
 
 
-def _choose(tunnels: list[Tunnel], offered: SecurityAssociation, mode: int) -> tuple[Tunnel, Phase2Choice]:
+def _choose(
+    tunnels: list[Tunnel],
+    offered: SecurityAssociation,
+    mode: int,
+    make: Callable[[Phase2Key], Phase2Proposal | None],
+) -> tuple[Tunnel, Phase2Choice]:
     """The first tunnel that accepts an offer; if none does, what the first one has against it."""
     refusal: PeerError | None = None
     for tunnel in tunnels:
         try:
-            return tunnel, choose_phase2(offered, tunnel.acceptable, mode)
+            return tunnel, choose_phase2(offered, tunnel.acceptable, mode, make)
         except PeerError as error:
             refusal = refusal or error
     assert refusal is not None
@@ -164,14 +195,13 @@ def finish(_context: IkeContext, quick: QuickMode, message: Message) -> Payloads
     assert tunnel is not None
     choice = _take_choice(tunnel, message, encapsulation_mode(quick.phase1))
     identities = message.all(PayloadType.IDENTIFICATION)
-    if [decode_selector(body) for body in identities] != [
-        decode_selector(body) for body in (tunnel.local_id, tunnel.remote_id)
-    ]:
+    if [decode_selector(body) for body in identities] != [decode_selector(body) for body in quick.identities]:
         raise PeerError(NotifyType.INVALID_ID_INFORMATION, Refusal.PROXY_ID)
     theirs = message.bodies.get(PayloadType.KEY_EXCHANGE)
     if (quick.key_pair is None) != (theirs is None):
         raise PeerError(NotifyType.INVALID_KEY_INFORMATION, Refusal.KEY_EXCHANGE)
     nonce = peer_nonce(message)
+    tunnel_address.note(quick, message)
     if quick.key_pair is not None and theirs is not None:
         quick.shared = shared_secret(quick.key_pair, theirs)
     quick.nonces += nonce
@@ -196,6 +226,14 @@ def _take_choice(tunnel: Tunnel, message: Message, mode: int) -> Phase2Choice:
             lifetime = min(lifetime, announced.seconds or lifetime)
             lifesize = min(lifesize, announced.kilobytes) or lifesize or announced.kilobytes
     return Phase2Choice(proposal, lifetime, lifesize, False, spi, offer_)
+
+
+def connected(_context: IkeContext, _quick: QuickMode, message: Message) -> Payloads:
+    """A fourth message, for the initiator that waits because of the commit bit. Raises PeerError for another one."""
+    kinds = [parse_notification(body).type for body in message.all(PayloadType.NOTIFICATION)]
+    if NotifyType.CONNECTED not in kinds:
+        raise PeerError(NotifyType.PAYLOAD_MALFORMED, Refusal.PAYLOADS)
+    return []
 
 
 def confirm(_context: IkeContext, _quick: QuickMode, _message: Message) -> Payloads:

@@ -6,6 +6,7 @@ Main mode the identity comes last, when the preshared key has long been needed, 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from nsemu.config.algorithms import ExchangeMode
@@ -25,6 +26,8 @@ _MODES: Final = {ExchangeType.MAIN: ExchangeMode.MAIN, ExchangeType.AGGRESSIVE: 
 def respond(context: IkeContext, header: Header, data: bytes, ends: Ends) -> None:
     """Take the first message of a peer: accept it, or refuse it without leaving a trace."""
     gateway = _find(context, header, data, ends)
+    if gateway is None and context.settings.hide_identities:
+        gateway = _decoy(context, header, data, ends)
     if gateway is None:
         context.counters.unknown_peer += 1
         main = header.exchange == ExchangeType.MAIN
@@ -41,7 +44,8 @@ def respond(context: IkeContext, header: Header, data: bytes, ends: Ends) -> Non
         _reject(context, gateway.parameters.name, header, ends, Refusal.SHARE_LIMIT)
         dialup.release(context, gateway)
         return
-    if len(context.half_open) >= context.settings.half_open_limit and not _make_room(context):
+    full = len(context.half_open) >= context.settings.half_open_limit and not _make_room(context)
+    if full or _has_enough(context, ends):
         context.counters.half_open_refused += 1
         _reject(context, gateway.parameters.name, header, ends, Refusal.HALF_OPEN_LIMIT)
         dialup.release(context, gateway)
@@ -79,6 +83,27 @@ def _expects_strangers(context: IkeContext, local: int) -> bool:
     return any(local == item for item, *_ in context.by_identity) or any(
         gateway.parameters.local == local for gateway in templates
     )
+
+
+def _decoy(context: IkeContext, header: Header, data: bytes, ends: Ends) -> Gateway | None:
+    """A gateway for an IKE ID that nobody has, if there are others here that are known by theirs.
+
+    It answers as they do, with a key that nobody knows: from outside, a wrong ID looks like a wrong key.
+    """
+    body = open_message(header, data, padded=False).bodies.get(PayloadType.IDENTIFICATION)
+    local = ends.destination.address
+    model = next((gateway for (address, *_), gateway in context.by_identity.items() if address == local), None)
+    if header.exchange != ExchangeType.AGGRESSIVE or body is None or model is None:
+        return None
+    gateway = Gateway(replace(model.parameters, name="", preshared_key=context.stream.octets(32)))
+    gateway.expected_id = body
+    return gateway
+
+
+def _has_enough(context: IkeContext, ends: Ends) -> bool:
+    """Whether the sender's address has begun as many negotiations as one may (`set ike dos-protection`)."""
+    most, address = context.settings.half_open_of_one, ends.source.address
+    return bool(most) and sum(sa.origin.address == address for sa in context.half_open) >= most
 
 
 def _reject(context: IkeContext, gateway: str, header: Header, ends: Ends, refusal: Refusal) -> None:

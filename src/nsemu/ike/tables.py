@@ -82,6 +82,14 @@ QUICK: Final[dict[State, Transition]] = {
     State.QUICK_ANSWERED: Transition(
         {_P.HASH: _ONE}, _P.HASH, Protection.ENCRYPTED, quick_mode.confirm, State.QUICK_DONE, None
     ),
+    State.QUICK_COMMIT: Transition(
+        {_P.HASH: _ONE, _P.NOTIFICATION: (1, 64)},
+        _P.HASH,
+        Protection.ENCRYPTED,
+        quick_mode.connected,
+        State.QUICK_DONE,
+        None,
+    ),
 }
 """Quick mode, both roles."""
 

@@ -55,6 +55,7 @@ class SaDatabase:
     __slots__ = (
         "_deadlines",
         "_free_numbers",
+        "_highest",
         "_order",
         "_owners",
         "_stream",
@@ -74,22 +75,36 @@ class SaDatabase:
         self._deadlines: list[tuple[Instant, int, OutboundSa | InboundSa]] = []
         self._order = count()
         self._free_numbers: list[int] = []
+        self._highest = 0
 
     # -- tunnels ------------------------------------------------------------------------------------------------
 
-    def add_tunnel(self, settings: TunnelSettings) -> Tunnel:
-        """A new, inactive tunnel under the lowest free number."""
-        identifier = heapq.heappop(self._free_numbers) if self._free_numbers else len(self.tunnels) + 1
+    def add_tunnel(self, settings: TunnelSettings, number: int | None = None) -> Tunnel:
+        """A new, inactive tunnel under a number that is free, the lowest one unless it is given."""
+        identifier = number or self._lowest_free()
+        assert identifier not in self.tunnels
         tunnel = Tunnel(identifier, settings)
         self.tunnels[identifier] = tunnel
         self._tunnels_of_peer.setdefault(settings.peer, []).append(tunnel)
         return tunnel
 
+    def _lowest_free(self) -> int:
+        """Numbers up to `_highest` that are free are on the heap, among others that have been given by name since."""
+        while self._free_numbers:
+            number = heapq.heappop(self._free_numbers)
+            if number not in self.tunnels:
+                return number
+        while True:
+            self._highest += 1
+            if self._highest not in self.tunnels:
+                return self._highest
+
     def remove_tunnel(self, tunnel: Tunnel) -> None:
         """Take out a tunnel and all its SAs; its number is free again."""
         self.clear(tunnel)
         del self.tunnels[tunnel.identifier]
-        heapq.heappush(self._free_numbers, tunnel.identifier)
+        if tunnel.identifier <= self._highest:
+            heapq.heappush(self._free_numbers, tunnel.identifier)
         self._forget_peer(tunnel)
 
     def change_tunnel(self, tunnel: Tunnel, settings: TunnelSettings) -> None:

@@ -35,5 +35,5 @@ def outer_header(parameters: SaParameters, packet: Octets, total: int, identific
     flags = packet[6] << 8 & DF if parameters.df is DfBit.COPY else DF * (parameters.df is DfBit.SET)
     addresses = parameters.local.to_bytes(4, "big") + parameters.peer.to_bytes(4, "big")
     ttl_and_protocol = TTL << 8 | parameters.protocol.value
-    fields = (0x4500 | packet[1], total, identification, flags, ttl_and_protocol)
+    fields = (0x4500 | parameters.tos[packet[1]], total, identification, flags, ttl_and_protocol)
     return _pack_header(*fields, checksum(_pack_header(*fields, 0, addresses)), addresses)

@@ -71,6 +71,7 @@ class EspOutbound(OutboundSa):
         "_next_block",
         "_overhead",
         "_tails",
+        "_tos",
         "_transport",
         "_update",
     )
@@ -96,15 +97,16 @@ class EspOutbound(OutboundSa):
         self._identification = stream.integer(0, 0xFFFF)
 
     def _prepare_flags(self) -> None:
+        self._tos = self.parameters.tos
         self._copy_df = self.parameters.df is DfBit.COPY
         self._flags = DF if self.parameters.df is DfBit.SET else 0
         # 2**16 = 1 (mod 0xffff), so the eight octets of addresses count as one number.
         addresses = int.from_bytes(self._addresses_and_spi[:8], "big")
         self._fixed_sum = 0x4500 + self._flags + _TTL_AND_PROTOCOL + addresses % 0xFFFF
 
-    def set_df(self, df: DfBit) -> None:
-        """Treat the DF bit otherwise from the next packet on."""
-        super().set_df(df)
+    def set_marks(self, df: DfBit, dscp: int | None) -> None:
+        """Write the DF bit and the ToS octet otherwise from the next packet on."""
+        super().set_marks(df, dscp)
         self._prepare_flags()
 
     def _prepare_algorithms(self, parameters: SaParameters, stream: Stream) -> None:
@@ -145,7 +147,7 @@ class EspOutbound(OutboundSa):
         else:
             body = _join((packet, tail))
 
-        tos = packet[1]
+        tos = self._tos[packet[1]]
         total = len(body) + self._overhead
         identification = (sequence + self._identification) & 0xFFFF
         flags = packet[6] << 8 & DF if self._copy_df else self._flags

@@ -23,6 +23,7 @@ _SOFT_SEQUENCE: Final = 0xF0000000
 """From here on an outbound SA asks to be replaced before its sequence numbers run out."""
 
 _UNLIMITED: Final = 1 << 62
+_SAME_TOS: Final = bytes(range(256))
 
 Octets = bytes | bytearray | memoryview
 
@@ -98,6 +99,7 @@ class SaParameters:
 
     `local` and `peer` are the addresses of the tunnel's two ends, the same for both directions. Keys are octets of
     exactly the algorithm's size. `lifetime_seconds` and `lifesize_kilobytes`: 0 for no limit. `udp` is for NAT.
+    `dscp` marks the outer header; None copies the ToS octet (RFC 2401 §5.1.2.1). Its two lowest bits always stay.
     """
 
     spi: int
@@ -114,6 +116,7 @@ class SaParameters:
     mode: SaMode = SaMode.TUNNEL
     df: DfBit = DfBit.CLEAR
     udp: UdpPorts | None = None
+    dscp: int | None = None
 
     def __post_init__(self) -> None:
         if not MINIMUM_SPI <= self.spi <= 0xFFFFFFFF:
@@ -128,6 +131,11 @@ class SaParameters:
             raise SaError(f"{self.integrity.value} key has {len(self.integrity_key)} octets")
         if self.lifetime_seconds < 0 or self.lifesize_kilobytes < 0:
             raise SaError("negative lifetime")
+
+    @property
+    def tos(self) -> bytes:
+        """The ToS octet of the outer header for each of the packet inside."""
+        return _SAME_TOS if self.dscp is None else bytes(self.dscp << 2 | inner & 3 for inner in range(256))
 
     @property
     def label(self) -> str:
@@ -219,9 +227,9 @@ class OutboundSa(SecurityAssociation):
         """The longest packet whose protected form has at most `mtu` octets."""
         raise NotImplementedError
 
-    def set_df(self, df: DfBit) -> None:
-        """Treat the DF bit otherwise from the next packet on; no key changes."""
-        self.parameters = replace(self.parameters, df=df)
+    def set_marks(self, df: DfBit, dscp: int | None) -> None:
+        """Write the DF bit and the ToS octet otherwise from the next packet on; no key changes."""
+        self.parameters = replace(self.parameters, df=df, dscp=dscp)
 
     def seal(self, packet: Octets) -> bytes | IpsecFailure:
         """A valid IPv4 packet → the whole protected IPv4 packet, ready to be routed; or why there is none."""

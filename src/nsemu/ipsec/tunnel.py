@@ -22,8 +22,8 @@ class TunnelSettings:
 
     `bound_interface` is the tunnel interface of a route-based VPN; the policy ids are those of a policy-based one,
     as `get sa` prints them: `policy_in` on the `<` line, `policy_out` on the `>` line. The transform is that of the
-    first proposal, shown until one has been negotiated. `df` is what becomes of the DF bit. `gateway` is the
-    name of the IKE gateway, "" for a manual key tunnel.
+    first proposal, shown until one has been negotiated. `df` is what becomes of the DF bit, `dscp` a mark. `gateway` is
+    the name of the IKE gateway, "" for a manual key tunnel.
     """
 
     vpn: str
@@ -38,6 +38,7 @@ class TunnelSettings:
     policy_in: int = NO_POLICY
     policy_out: int = NO_POLICY
     df: DfBit = DfBit.CLEAR
+    dscp: int | None = None
 
 
 @dataclass(slots=True)

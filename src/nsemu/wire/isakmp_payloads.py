@@ -70,6 +70,7 @@ class NotifyType(IntEnum):
     INITIAL_CONTACT = 24578
     R_U_THERE = 36136
     R_U_THERE_ACK = 36137
+    NHTB_INFORM = 40001
     HEARTBEAT = 40501
 
 

@@ -173,23 +173,8 @@ def _buffer_rows(config: DeviceConfig, _scope: Arguments) -> Iterator[Row]:
         yield Row({"buffer": config.ike.soft_lifetime_buffer})
 
 
-def _put_initial_contact(editor: Editor, *, on: bool) -> None:
-    editor.ike = replace(editor.ike, initial_contact=on)
-
-
-def _initial_contact_rows(config: DeviceConfig, _scope: Arguments) -> Iterator[Row]:
-    if config.ike.initial_contact:
-        yield Row({})
-
-
 P1_PROPOSAL = Setting("ike p1-proposal", _set_p1, _unset_p1, _p1_rows)
 P2_PROPOSAL = Setting("ike p2-proposal", _set_p2, _unset_p2, _p2_rows)
 RESPOND_BAD_SPI = Setting("ike respond-bad-spi", _set_bad_spi, _unset_bad_spi, _bad_spi_rows)
 SOFT_LIFETIME_BUFFER = Setting("ike soft-lifetime-buffer", _set_buffer, _unset_buffer, _buffer_rows)
-INITIAL_CONTACT = Setting(
-    "ike initial-contact",
-    lambda editor, _arguments: _put_initial_contact(editor, on=True),
-    lambda editor, _arguments: _put_initial_contact(editor, on=False),
-    _initial_contact_rows,
-)
 GROUPS = {f"group{group.value}": group for group in DhGroup}

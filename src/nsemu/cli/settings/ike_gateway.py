@@ -21,6 +21,7 @@ from nsemu.config.ike import (
     Identity,
     IdentityType,
     IkeGateway,
+    LocalEnd,
     NatTraversal,
     PeerCertificate,
     SecurityLevel,
@@ -29,6 +30,7 @@ from nsemu.config.interface import InterfaceKind
 from nsemu.config.predefined import PHASE1_SETS
 from nsemu.config.references import resolve_zone, users_of_gateway
 from nsemu.config.zone import ZoneKind
+from nsemu.wire.address import format_ipv4
 
 # --- the gateway itself
 
@@ -52,7 +54,9 @@ def _set_gateway(editor: Editor, arguments: Arguments) -> str | None:
         peer_id=arguments.get("dynamic_id", arguments.get("peer_id")),
         dialup=arguments.get("dialup"),
         seed_preshare=arguments.get("seed", ""),
+        local_end=replace(old.local_end, address=arguments.get("address_here")),
     )
+    _check_local_address(editor, gateway)
     if gateway.dialup is not None and gateway.dialup not in editor.users and gateway.dialup not in editor.user_groups:
         raise NotFoundError(f"user or user group {gateway.dialup} does not exist")
     for vpn in editor.vpns.values():
@@ -82,6 +86,20 @@ def _outgoing(editor: Editor, arguments: Arguments) -> str:
     if interface.kind not in {InterfaceKind.ETHERNET, InterfaceKind.LOOPBACK}:
         raise ConfigError(f"interface {interface.name} cannot be an outgoing interface (ethernet or loopback expected)")
     return interface.name
+
+
+def _check_local_address(editor: Editor, gateway: IkeGateway) -> None:
+    """The own address towards a peer must be one of the device, where the peer's packets come in."""
+    address = gateway.local_end.address
+    if address is None:
+        return
+    interface = editor.interfaces.get(gateway.outgoing_interface)
+    own = [] if interface is None else [interface.address and interface.address.address, interface.manage_ip]
+    if address not in own:
+        raise ConfigError(
+            f"gateway {gateway.name}: local-address {format_ipv4(address)} is not on interface "
+            f"{gateway.outgoing_interface}"
+        )
 
 
 def _proposals(gateway: IkeGateway) -> tuple[str, ...]:
@@ -174,6 +192,7 @@ def _gateway_rows(config: DeviceConfig, scope: Arguments) -> Iterator[Row]:
         "peer_id": None if dynamic else gateway.peer_id,
         "local_id": gateway.local_id,
         "interface": gateway.outgoing_interface,
+        "address_here": gateway.local_end.address,
         "preshare": gateway.preshared_key or None,
         "seed": gateway.seed_preshare or None,
         "proposals": gateway.proposals or None,
@@ -243,6 +262,7 @@ def gateway_scopes(config: DeviceConfig) -> Iterator[Arguments]:
 
 
 _CERT, _NAT, _BEAT, _DPD = PeerCertificate(), NatTraversal(), Heartbeat(), DeadPeerDetection()
+_HERE = LocalEnd()
 
 GATEWAY = Setting("ike gateway", _set_gateway, _unset_gateway, _gateway_rows, frozenset({"interface"}))
 CERT_AUTHORITY = _option("cert peer-ca", "certificate", "authority", _CERT.authority)
@@ -265,7 +285,19 @@ DPD_INTERVAL = _option("dpd interval", "dpd", "interval", _DPD.interval, works=T
 DPD_RETRY = _option("dpd retry", "dpd", "retry", _DPD.retry, works=True)
 DPD_ALWAYS = _option("dpd always-send", "dpd", "always_send", _DPD.always_send, works=True)
 DPD_RECONNECT = _option("dpd reconnect", "dpd", "reconnect", _DPD.reconnect, works=True)
+_ADDRESS = _option(
+    "local-address",
+    "local_end",
+    "address",
+    _HERE.address,
+    works=True,
+    check=_check_local_address,
+)
+LOCAL_ADDRESS = Setting(_ADDRESS.name, _ADDRESS.set, _ADDRESS.unset)
+"""`get config` shows it on the line of the gateway."""
+TOS = _option("tos", "local_end", "tos", _HERE.tos, works=True)
 OPTIONS = (
+    TOS,
     CERT_AUTHORITY,
     CERT_FORM,
     NAT_TRAVERSAL,

@@ -82,6 +82,7 @@ _WORDS = any_order(
         ),
         keyword("outgoing-zone", "layer 2 zone towards the peer", argument("interface", types.OUTGOING, "zone name")),
     ),
+    keyword("local-address", "own address towards the peer", argument("address_here", types.IP, "IP address")),
     keyword("preshare", "preshared key", argument("preshare", _KEY, "key")),
     keyword("seed-preshare", "seed of the keys of a group", argument("seed", _KEY, "seed")),
 )
@@ -178,6 +179,13 @@ GATEWAY_NODE = keyword(
             keyword("dpd", "dead peer detection", _DPD_WORDS),
             keyword("dpd-liveness", "dead peer detection", _DPD_WORDS, hidden=True),
             xauth.GATEWAY_NODE,
+            keyword(
+                "local-address",
+                "own address towards the peer",
+                when_set(argument("address", types.IP, "IP address")),
+                ike_gateway.LOCAL_ADDRESS,
+            ),
+            _number("tos", "ToS octet of IKE packets", 0, 255, ike_gateway.TOS, "tos"),
             *ike_more.GATEWAY_NODES,
         ),
     ),

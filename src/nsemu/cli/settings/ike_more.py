@@ -11,8 +11,7 @@ from nsemu.cli.grammar import (
     flag,
     keyword,
 )
-from nsemu.cli.settings.kept import Shelf, words
-from nsemu.cli.types import IP
+from nsemu.cli.settings.kept import Shelf
 
 _NAME = TextType(64, quoted=True)
 
@@ -22,12 +21,6 @@ GATEWAY_NODES = (
         "modecfg",
         "Mode Config",
         choice(flag("server", "give settings", "role", "server"), flag("client", "take settings", "role", "client")),
-    ),
-    GATEWAY.line("local-address", "own address towards the peer", argument("local_address", IP, "IP address")),
-    GATEWAY.line(
-        "tos",
-        "TOS of IKE packets",
-        argument("tos", NumberType(0, 255), "value"),
     ),
 )
 IKE = Shelf("ike")
@@ -43,34 +36,10 @@ NODES = (
             default=Row({"seconds": 60}),
         ),
     ),
-    IKE.line("ikeid-enumeration", "refuse enumeration of IKE IDs", default=Row({}, unset=True)),
-    IKE.line("dos-protection", "protection against floods of IKE", default=Row({}, unset=True)),
-    IKE.line("accept-all-proposal", "accept any proposal of a peer"),
-    IKE.line("single-ike-tunnel", "one tunnel for all SAs with a peer", key=(argument("peer", _NAME, "gateway"),)),
-    IKE.line("policy-checking", "compare the policies of the peers", default=Row({})),
     IKE.line(
         "member-sa-hold-time",
         "minutes for which unused SAs are kept",
         argument("minutes", NumberType(1, 480), "minutes"),
-    ),
-    IKE.line("id-mode", "what the own IKE ID is", words("mode", {"ip": "address", "subnet": "network"})),
-    keyword(
-        "heartbeat",
-        "IKE heartbeats of all gateways",
-        choice(
-            IKE.line(
-                "hello",
-                "seconds between heartbeats",
-                argument("seconds", NumberType(1, 3600), "seconds"),
-                name="heartbeat hello",
-            ),
-            IKE.line(
-                "threshold",
-                "lost heartbeats before a peer is down",
-                argument("count", NumberType(1, 9999), "heartbeats"),
-                name="heartbeat threshold",
-            ),
-        ),
     ),
     keyword(
         "cert",

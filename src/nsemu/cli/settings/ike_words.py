@@ -18,10 +18,9 @@ from nsemu.cli.grammar import (
     sequence,
     when_set,
 )
-from nsemu.cli.settings import ike_gateway_words, ike_more
+from nsemu.cli.settings import ike_gateway_words, ike_globals, ike_more
 from nsemu.cli.settings.ike import (
     GROUPS,
-    INITIAL_CONTACT,
     P1_PROPOSAL,
     P2_PROPOSAL,
     RESPOND_BAD_SPI,
@@ -139,12 +138,7 @@ NODES = (
                 when_set(argument("buffer", NumberType(1, 3600), "seconds")),
                 SOFT_LIFETIME_BUFFER,
             ),
-            keyword(
-                "initial-contact",
-                "send initial contact to every peer",
-                when_set(optional(keyword("all-peers", "to every peer"))),
-                INITIAL_CONTACT,
-            ),
+            *ike_globals.NODES,
         ),
     ),
 )

@@ -63,8 +63,6 @@ LISTED = frozenset(
         "ip tftp timeout",
         "pki x509 default cert-path",
         "ike ikev2 ike-sa-soft-lifetime",
-        "ike ikeid-enumeration",
-        "ike dos-protection",
         "ipsec access-session enable",
         "ipsec access-session maximum",
         "ipsec access-session upper-threshold",

@@ -17,10 +17,12 @@ from nsemu.cli.grammar import (
     choice,
     flag,
     keyword,
+    optional,
+    sequence,
     when_set,
     when_unset,
 )
-from nsemu.cli.settings import vpn_more
+from nsemu.cli.settings import vpn_monitor
 from nsemu.cli.settings.checks import check_capacity, refuse_if_used, require
 from nsemu.cli.settings.ike_gateway_words import security
 from nsemu.cli.settings.transparent import check_policy_based
@@ -90,23 +92,20 @@ def _vpn_rows(config: DeviceConfig, scope: Arguments) -> Iterator[Row]:
 # --- binding
 
 
-def _id_note(arguments: Arguments) -> str | None:
-    """Saved configurations name the ID that the tunnel had on their device."""
-    if "tunnel_id" not in arguments:
-        return None
-    return f"Note: tunnel ID 0x{arguments['tunnel_id']:x} is not taken over; tunnels are numbered in order."
-
-
-def _set_bind(editor: Editor, arguments: Arguments) -> str | None:
+def _set_bind(editor: Editor, arguments: Arguments) -> None:
     vpn = require(editor.vpns, arguments["vpn"], "vpn")
+    number = arguments.get("tunnel_id")
+    holder = next((one.name for one in editor.vpns.values() if one.tunnel_id == number and one is not vpn), None)
+    if number is not None and holder is not None:
+        raise DuplicateError(f"tunnel ID 0x{number:x} is that of vpn {holder}")
+    vpn = replace(vpn, tunnel_id=number)
     if "interface" in arguments:
         _bind_interface(editor, vpn, arguments["interface"])
-        return _id_note(arguments)
+        return
     zone = require(editor.zones, arguments["zone"], "zone")
     if zone.kind is not ZoneKind.TUNNEL:
         raise ConfigError(f"vpn {vpn.name} cannot be bound to zone {zone.name} (a tunnel zone expected)")
     editor.vpns.put(vpn.name, replace(vpn, bind_interface=None, bind_zone=zone.name))
-    return _id_note(arguments)
 
 
 def _bind_interface(editor: Editor, vpn: Vpn, name: str) -> None:
@@ -132,15 +131,18 @@ def _unset_bind(editor: Editor, arguments: Arguments) -> None:
     field = "bind_interface" if arguments["what"] == "interface" else "bind_zone"
     if getattr(vpn, field) is None:
         raise NotFoundError(f"vpn {vpn.name} is bound to no {arguments['what']}")
-    editor.vpns.put(vpn.name, replace(vpn, bind_interface=None, bind_zone=None))
+    editor.vpns.put(vpn.name, replace(vpn, bind_interface=None, bind_zone=None, tunnel_id=None))
 
 
 def _bind_rows(config: DeviceConfig, scope: Arguments) -> Iterator[Row]:
     vpn = config.vpns[scope["vpn"]]
+    row: dict[str, Any] = {"vpn": vpn.name}
+    if vpn.tunnel_id is not None:
+        row["tunnel_id"] = vpn.tunnel_id
     if vpn.bind_interface is not None:
-        yield Row({"vpn": vpn.name, "what": "interface", "interface": vpn.bind_interface})
+        yield Row({**row, "what": "interface", "interface": vpn.bind_interface})
     elif vpn.bind_zone is not None:
-        yield Row({"vpn": vpn.name, "what": "zone", "zone": vpn.bind_zone})
+        yield Row({**row, "what": "zone", "zone": vpn.bind_zone})
 
 
 # --- proxy ID and DF bit
@@ -185,6 +187,17 @@ def _df_bit_rows(config: DeviceConfig, scope: Arguments) -> Iterator[Row]:
         yield Row({"vpn": vpn.name, "df_bit": vpn.df_bit})
 
 
+def _set_dscp(editor: Editor, arguments: Arguments) -> None:
+    vpn = require(editor.vpns, arguments["vpn"], "vpn")
+    editor.vpns.put(vpn.name, replace(vpn, dscp=arguments.get("dscp")))
+
+
+def _dscp_rows(config: DeviceConfig, scope: Arguments) -> Iterator[Row]:
+    vpn = config.vpns[scope["vpn"]]
+    if vpn.dscp is not None:
+        yield Row({"vpn": vpn.name, "dscp": vpn.dscp})
+
+
 def vpn_scopes(config: DeviceConfig) -> Iterator[Arguments]:
     """One scope a VPN."""
     return ({"vpn": name} for name in config.vpns)
@@ -194,6 +207,7 @@ VPN = Setting("vpn", _set_vpn, _unset_vpn, _vpn_rows)
 VPN_BIND = Setting("vpn bind", _set_bind, _unset_bind, _bind_rows)
 VPN_PROXY_ID = Setting("vpn proxy-id", _set_proxy_id, _unset_proxy_id, _proxy_id_rows)
 VPN_DF_BIT = Setting("vpn df-bit", _set_df_bit, _unset_df_bit, _df_bit_rows)
+VPN_DSCP = Setting("vpn dscp-mark", _set_dscp, _set_dscp, _dscp_rows)
 
 _OPTIONS = any_order(
     choice(
@@ -250,10 +264,12 @@ NODES = (
                     )
                 ),
                 MANUAL_NODE,
-                *vpn_more.VPN_NODES,
-                _BIND,
-                when_set(
-                    keyword("id", "the ID of the tunnel", argument("tunnel_id", types.TUNNEL_ID, "tunnel ID"), _BIND)
+                vpn_monitor.VPN_NODE,
+                sequence(
+                    when_set(
+                        optional(keyword("id", "ID of the tunnel", argument("tunnel_id", types.TUNNEL_ID, "number")))
+                    ),
+                    _BIND,
                 ),
                 keyword(
                     "proxy-id",
@@ -276,6 +292,12 @@ NODES = (
                         )
                     ),
                     VPN_DF_BIT,
+                ),
+                keyword(
+                    "dscp-mark",
+                    "mark packets of the tunnel",
+                    when_set(argument("dscp", NumberType(0, 63), "value")),
+                    VPN_DSCP,
                 ),
             ),
         ),

@@ -190,12 +190,19 @@ def _interface(device: Device, interface: RunInterface) -> InterfaceView:
 
 
 def _next_hops(device: Device, interface: RunInterface) -> Iterator[NextHopTunnelView]:
-    """The bindings that the admin wrote, by next hop (B334); those of VPNs that are not bound here lead nowhere."""
+    """The bindings of an interface by next hop: those that the admin wrote (B334), then those of peers (B335).
+
+    Those of VPNs that are not bound here lead nowhere, and what the admin wrote hides what a peer says.
+    """
     numbers = {device.database.tunnels[number].settings.vpn: number for number in interface.tunnel_ids}
     for (name, next_hop), vpn in sorted(device.config.nhtb.items()):
         if name == interface.name and vpn in numbers:
             number = numbers[vpn]
             yield NextHopTunnelView(next_hop, number, vpn, True, device.database.tunnels[number].active)
+    for (name, next_hop), number in sorted(device.state.learned_hops.items()):
+        if name == interface.name and (name, next_hop) not in device.config.nhtb:
+            tunnel = device.database.tunnels[number]
+            yield NextHopTunnelView(next_hop, number, tunnel.settings.vpn, False, tunnel.active)
 
 
 def _length(device: Device, record: Interface) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from nsemu.flow.nhtb import bound_tunnel
+from nsemu.flow.nhtb import bound_tunnel, has_entry
 from nsemu.flow.setup import FlowSetup
 from nsemu.flow.state import FlowState
 from nsemu.flow.steps import IkeTriggered, TunnelSelect
@@ -22,7 +22,7 @@ def tunnel(state: FlowState, setup: FlowSetup) -> DropReason | None:
     """Decide the tunnel, and see that it is usable."""
     reason = "policy"
     if setup.egress.is_tunnel:
-        by_table = (setup.egress.name, setup.next_hop) in state.nhtb
+        by_table = has_entry(state, setup.egress.name, setup.next_hop)
         reason = "nhtb" if by_table or len(setup.egress.tunnel_ids) > 1 else "route"
         setup.path = bound_tunnel(state, setup.egress, setup.next_hop)
         if setup.path is None:
@@ -36,7 +36,7 @@ def tunnel(state: FlowState, setup: FlowSetup) -> DropReason | None:
     for member in setup.standby:  # B349: all members of a group are negotiated
         state.upcalls.prepare(member)
     if setup.trace is not None:
-        by_hop = reason == "nhtb"
+        by_hop = reason == "nhtb" and (setup.egress.name, setup.next_hop) not in state.learned_hops
         subject = ("nhtb", setup.egress.name, setup.next_hop) if by_hop else ("vpn", path.vpn)
         setup.add(TunnelSelect(path.identifier, path.vpn, path.tunnel.settings.peer, reason, subject))
     if _loops(state, setup, path):
