@@ -85,6 +85,14 @@ def _tunnels(device: Device, identifier: int | None) -> list[int]:
     return [identifier]
 
 
+def _clear_ike(context: Context, arguments: Arguments) -> str:
+    """Phase 2 first, so that its deletes still find a Phase 1 SA."""
+    device = context.device
+    for tunnel in list(device.database):
+        device.clear_tunnel(tunnel.identifier)
+    return _clear_cookie(context, arguments)
+
+
 def _clear_cookie(context: Context, arguments: Arguments) -> str:
     ike, now = context.device.ike, context.device.scheduler.now
     peer = arguments.get("peer")
@@ -196,6 +204,12 @@ CLEAR = keyword(
         ),
         keyword("dns", "forget DNS answers", Command(_clear_dns, privileged=True)),
         keyword("event", "clear event log", Command(_clear_event, privileged=True)),
+        keyword(
+            "ike",
+            "end all IKE SAs",
+            flag("all", "phase 1 and phase 2, of all peers"),
+            Command(_clear_ike, privileged=True),
+        ),
         keyword(
             "ike-cookie",
             "clear IKE cookies",

@@ -8,6 +8,7 @@ from nsemu.cli import unbuilt
 from nsemu.cli.context import Context
 from nsemu.cli.grammar import Arguments, Command, argument, choice, keyword
 from nsemu.cli.settings.checks import require
+from nsemu.cli.show import ike_globals
 from nsemu.cli.show.layout import cut, layout_of, lines
 from nsemu.cli.types import GATEWAY, P1_PROPOSAL, P2_PROPOSAL
 from nsemu.config.algorithms import AuthenticationMethod, Encryption, ExchangeMode, Integrity, IpsecProtocol
@@ -168,31 +169,11 @@ def _p2_table(proposals: list[Phase2Proposal]) -> Iterator[str]:
     yield f"Total Phase 2 proposals: {len(proposals)}"
 
 
-# --- globals
-
-
-def _bad_spi(context: Context, _arguments: Arguments) -> str:
-    return f"IKE respond to bad SPI: {context.device.config.ike.respond_bad_spi}\n"
-
-
-def _initial_contact(context: Context, _arguments: Arguments) -> str:
-    return f"IKE initial contact: {'all peers' if context.device.config.ike.initial_contact else 'disabled'}\n"
-
-
-def _soft_lifetime(context: Context, _arguments: Arguments) -> str:
-    return f"IKE soft lifetime buffer: {context.device.config.ike.soft_lifetime_buffer} seconds\n"
-
-
-def _globals(context: Context, arguments: Arguments) -> str:
-    parts = (_bad_spi, _initial_contact, _soft_lifetime)
-    return "".join(part(context, arguments) for part in parts)
-
-
 IKE = keyword(
     "ike",
     "show IKE info",
     choice(
-        Command(_globals),
+        Command(ike_globals.all_globals),
         unbuilt.GET_IKE_CA,
         keyword("cookies", "show IKE cookies", Command(_cookies)),
         keyword(
@@ -216,8 +197,6 @@ IKE = keyword(
                 argument("proposal", P2_PROPOSAL, "phase 2 proposal name", Command(_one_p2_proposal)),
             ),
         ),
-        keyword("respond-bad-spi", "show responses to packets with a bad SPI", Command(_bad_spi)),
-        keyword("initial-contact", "show initial contact setting", Command(_initial_contact)),
-        keyword("soft-lifetime-buffer", "show the soft lifetime buffer", Command(_soft_lifetime)),
+        *ike_globals.NODES,
     ),
 )

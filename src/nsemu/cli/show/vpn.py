@@ -154,4 +154,60 @@ def _monitored(view: TunnelView) -> Iterator[str]:
 
 
 VPN_MONITOR_NODE = keyword("vpnmonitor", "show VPN monitoring", Command(_monitoring))
-VPN_NODE = keyword("vpn", "show VPN info", choice(Command(_all), argument("vpn", VPN, "VPN name", Command(_one))))
+
+
+def _auto(context: Context, _arguments: Arguments) -> str:
+    config = context.device.config
+    return lines(*_table(config, [vpn for vpn in config.vpns.values() if vpn.manual is None]))
+
+
+def _manual(context: Context, _arguments: Arguments) -> str:
+    vpns = context.device.config.vpns.values()
+    return lines(*_manual_table(context.device, [vpn for vpn in vpns if vpn.manual is not None]))
+
+
+def _proxy_ids(context: Context, _arguments: Arguments) -> str:
+    """What each tunnel protects, whether configured or derived from policies."""
+    views = [view for view in tunnel_views(context.device) if not view.manual]
+    head = ("VPN             Tunnel ID Local              Remote             Protocol  Port",)
+    rows = (
+        f"{cut(view.vpn, 15)} {view.id:08x}  {view.local_network!s:<18} {view.remote_network!s:<18} "
+        f"{view.selector_protocol:>8} {view.selector_port:>5}"
+        for view in views
+    )
+    return lines(*head, *rows, f"Total proxy IDs: {len(views)}")
+
+
+def _detail(context: Context, arguments: Arguments) -> str:
+    """The VPN, then each of its tunnels."""
+    name = require(context.device.config.vpns, arguments["vpn"], "vpn").name
+    text = _one(context, arguments)
+    views = [view for view in tunnel_views(context.device) if view.vpn == name]
+    return text + lines(*(row for view in views for row in _tunnel_rows(view)))
+
+
+def _tunnel_rows(view: TunnelView) -> Iterator[str]:
+    state = "active" if view.active else "inactive"
+    yield f"tunnel {view.id:08x}: {state}, {view.label}, peer {format_ipv4(view.peer)}"
+    if not view.manual:
+        yield f"  proxy id: local {view.local_network}, remote {view.remote_network}"
+        yield f"  protocol {view.selector_protocol}, port {view.selector_port}"
+    for side, sa in (("in", view.inbound), ("out", view.outbound)):
+        left = "unlimited" if sa.remaining is None else f"{sa.remaining} s"
+        counted = f"{sa.packets} packets, {sa.octets} octets"
+        yield f"  {side:<3} SPI {sa.spi:08x}, {counted}, life left {left}, idle {sa.idle} s"
+
+
+VPN_NODE = keyword(
+    "vpn",
+    "show VPN info",
+    choice(
+        Command(_all),
+        keyword("auto", "AutoKey IKE VPNs", Command(_auto)),
+        keyword("manual", "manual key VPNs", Command(_manual)),
+        keyword("proxy-id", "what tunnels protect", Command(_proxy_ids)),
+        argument(
+            "vpn", VPN, "VPN name", choice(Command(_one), keyword("detail", "with its tunnels", Command(_detail)))
+        ),
+    ),
+)
