@@ -554,6 +554,28 @@ def test_aggressive_aging() -> None:
     assert len(table) == 4
 
 
+@pytest.mark.parametrize(
+    ("lines", "at", "share"),
+    [
+        (("set alarm threshold session count 3",), 3, 0),
+        (("set alarm threshold session percent 1",), 161, 1),
+        (("set alarm threshold session count 9", "set alarm threshold session percent 1"), 9, 0),
+    ],
+)
+def test_an_alarm_when_the_table_fills_up(lines: tuple[str, ...], at: int, share: int) -> None:
+    """Once, until there are fewer sessions at a sweep."""
+    config = BASE.replace("ethernet1", "ethernet0/2").replace("ethernet2", "ethernet0/1").replace("t3", "t0/0")
+    ports = ("ethernet0/2", "ethernet0/0")
+    where = Box(config + PERMIT + "\n".join(lines) + "\n", platform="ssg5", plugged=ports)
+    text = f"Session utilization has reached {at}, which is {share}% of the system capacity!"
+    for round_ in (1, 2):
+        for port in range(at + 2):
+            where.receive(ports[0], udp(CLIENT, SERVER, 7000 + port), trace=False, seconds=0.001)
+            told = [entry.text for entry in where.device.event_log.newest_first()].count(text)
+            assert told == round_ - (port < at - 1), port
+        where.run(90)
+
+
 def test_sessions_end_with_the_link_they_need() -> None:
     """A session that no other way is left for is closed when its interface goes down, and noted so."""
     where = box("set policy id 1 from Trust to Untrust any any any permit log")

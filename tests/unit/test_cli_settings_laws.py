@@ -311,6 +311,11 @@ RESTORED = {
     "service group member": ("set group service svc add http", "unset group service svc remove http"),
     "tftp retry": ("set ip tftp retry 7", "unset ip tftp retry"),
     "tftp timeout": ("set ip tftp timeout 7", "unset ip tftp timeout"),
+    "alarm threshold session count": ("set alarm threshold session count 9", "unset alarm threshold session count"),
+    "alarm threshold session percent": (
+        "set alarm threshold session percent 9",
+        "unset alarm threshold session percent",
+    ),
     "flow tcp-mss": ("unset flow tcp-mss", "set flow tcp-mss"),
     "flow all-tcp-mss": ("set flow all-tcp-mss 1300", "unset flow all-tcp-mss"),
     "flow no-tcp-seq-check": ("set flow no-tcp-seq-check", "unset flow no-tcp-seq-check"),

@@ -32,7 +32,8 @@ class SystemSettings:
     `saving` is daylight saving time, None where clocks are never changed.
 
     `manager_ips` are the only hosts that may manage the device; none means all. `tftp_retry` is how often a message
-    of a transfer is sent, `tftp_timeout` the seconds between.
+    of a transfer is sent, `tftp_timeout` the seconds between. From `session_alarm` sessions on, or that percentage of
+    the capacity, the event log says so; 0 for never.
     """
 
     hostname: str
@@ -50,6 +51,8 @@ class SystemSettings:
     dns1: int = 0
     dns2: int = 0
     dns3: int = 0
+    session_alarm: int = 0
+    session_alarm_percent: int = 0
     access: AdminAccess = FACTORY_ACCESS
 
     @property

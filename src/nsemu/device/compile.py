@@ -67,6 +67,7 @@ class Compiler:
         state = self._state
         old = state.config
         state.config = config
+        state.sessions.alarm_at = _session_alarm(config)
         self._interfaces.synchronise(config)
         state.interfaces = self._interfaces.items
         state.bridge.configure(state.interfaces)
@@ -345,3 +346,10 @@ def _policy_tables_changed(old: DeviceConfig, new: DeviceConfig) -> bool:
             "zones",
         )
     ) or (old.system.default_permit_all != new.system.default_permit_all)
+
+
+def _session_alarm(config: DeviceConfig) -> int:
+    """From how many sessions on there is an alarm; more than the table holds for none."""
+    system, capacity = config.system, config.platform.capacity.sessions
+    by_share = -(-capacity * system.session_alarm_percent // 100)
+    return min(filter(None, (system.session_alarm, by_share)), default=capacity + 1)

@@ -55,6 +55,8 @@ def install(state: FlowState, setup: FlowSetup) -> Session | DropReason:
     state.sessions.install(session)
     if setup.renews is None:
         state.upcalls.session_created(session)
+        if len(state.sessions) >= state.sessions.alarm_at and not state.sessions.crowded:
+            state.session_alarm()
     if setup.trace is not None:
         seconds = session.service_timeout // SECOND
         wings = (describe_wing(session.forward), describe_wing(session.reverse))

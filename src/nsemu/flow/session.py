@@ -263,10 +263,11 @@ class Session:
 class SessionTable:
     """All sessions of a device, by ID. `on_close` is called for each session that ends.
 
-    `aging` tells whether the table is so full that sessions end before their time (`set flow aging`).
+    `aging` tells whether the table is so full that sessions end before their time (`set flow aging`); `crowded` whether
+    it holds `alarm_at` sessions or did at the last sweep.
     """
 
-    __slots__ = ("_free", "_next", "aging", "capacity", "failed", "on_close", "sessions")
+    __slots__ = ("_free", "_next", "aging", "alarm_at", "capacity", "crowded", "failed", "on_close", "sessions")
 
     def __init__(self, capacity: int, on_close: Callable[[Session], None]) -> None:
         self.capacity = capacity
@@ -276,6 +277,8 @@ class SessionTable:
         self.on_close = on_close
         self.failed = 0
         self.aging = False
+        self.alarm_at = capacity + 1
+        self.crowded = False
 
     def create(self, protocol: int, now: Instant) -> Session | None:
         """A session without wings in any table yet; None when the table is full."""
@@ -331,6 +334,7 @@ class SessionTable:
         for session in stale:
             self.remove(session)
         self._age_early(now, settings)
+        self.crowded = self.crowded and len(self.sessions) >= self.alarm_at
         return before - len(self.sessions)
 
     def _age_early(self, now: Instant, settings: AggressiveAging) -> None:

@@ -179,6 +179,14 @@ class FlowState:
         self.identification = (self.identification + 1) & 0xFFFF
         return self.identification
 
+    def session_alarm(self) -> None:
+        """The table holds as many sessions as `set alarm threshold session` says: told once, until they are fewer."""
+        table = self.sessions
+        table.crowded = True
+        share = 100 * len(table) // table.capacity
+        text = f"Session utilization has reached {len(table)}, which is {share}% of the system capacity!"
+        self.upcalls.log(51, Level.CRITICAL, text)
+
     def sweep(self) -> None:
         """Age out what has been silent, or awaited, too long."""
         now = self.scheduler.now

@@ -41,6 +41,7 @@ from nsemu.cli.settings import (
     schedule,
     screen,
     service,
+    session_alarm,
     system,
     system_more,
     transparent,
@@ -232,6 +233,7 @@ LAYOUT: tuple[Item, ...] = (
     *management.ALIAS.items,
     *system_more.LOG.items,
     *system_more.ALARM.items,
+    *session_alarm.ITEMS,
     *system_more.SHAPING.items,
     Each(
         vrouter.vrouter_scopes,

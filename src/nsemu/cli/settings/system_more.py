@@ -11,8 +11,8 @@ from nsemu.cli.grammar import (
     flag,
     keyword,
     sequence,
-    when_set,
 )
+from nsemu.cli.settings import session_alarm
 from nsemu.cli.settings.kept import Shelf, ip, number, text, words
 from nsemu.cli.types import INTERFACE
 
@@ -133,22 +133,7 @@ NODES: tuple[Node, ...] = (
                 choice(
                     ALARM.line("cpu", "processor", number("percent", 1, 100, "percent"), name="threshold cpu"),
                     ALARM.line("memory", "memory", number("percent", 1, 100, "percent"), name="threshold memory"),
-                    keyword(
-                        "session",
-                        "sessions",
-                        choice(
-                            sequence(
-                                keyword("percent", "percent"),
-                                when_set(number("percent", 1, 100, "percent")),
-                                ALARM.setting("alarm threshold session percent"),
-                            ),
-                            sequence(
-                                keyword("count", "number"),
-                                when_set(number("count", 1, 2**31 - 1, "sessions")),
-                                ALARM.setting("alarm threshold session count"),
-                            ),
-                        ),
-                    ),
+                    session_alarm.NODE,
                 ),
             ),
             ALARM.line("event", "events", words("what", {"dst-ip": "destination", "time": "time"})),
