@@ -43,7 +43,7 @@ def test_who_is_logged_in(lab: Lab) -> None:
     lab["inside"].run("http get 10.1.1.77 user ann password An-1")
     lab.scheduler.run_for(5 * 60 * 10**9)
     running, _ = lab["inside2"].start("telnet 198.51.100.5 send bob send Bob2 time-out 5")
-    next(running)  # type: ignore[arg-type]
+    next(running)
     lab.scheduler.run_for(10**8)
     assert lab["fw"].cli("get auth table") == (
         "Total users in table: 4\n"

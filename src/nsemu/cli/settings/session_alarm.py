@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from nsemu.cli.grammar import Arguments, Node, NumberType, Row, Setting, argument, choice, keyword, when_set
 from nsemu.config.device import DeviceConfig
@@ -12,7 +13,8 @@ from nsemu.config.editor import Editor
 
 def _threshold(word: str, field: str) -> Setting:
     def put(editor: Editor, value: int) -> None:
-        editor.system = replace(editor.system, **{field: value})
+        fields: dict[str, Any] = {field: value}
+        editor.system = replace(editor.system, **fields)
 
     def rows(config: DeviceConfig, _scope: Arguments) -> Iterator[Row]:
         value = getattr(config.system, field)
