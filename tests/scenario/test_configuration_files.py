@@ -364,3 +364,7 @@ def test_a_locked_configuration_comes_back_after_silence(minutes: int) -> None:
     assert session.device.config.system.hostname == "kept"
     session.console.closed = False
     assert "not locked" in session.type("exec config lock abort")
+    session.accept("exec config lock start", "reset no-prompt save-config no")
+    session.console.closed = False
+    assert "not locked" in session.type("get config lock")
+    assert session.device.on_restart == []

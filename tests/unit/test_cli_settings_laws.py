@@ -93,10 +93,6 @@ RESTORED = {
     "admin user": ("set admin user bob password x privilege all", "unset admin user bob"),
     "admin access attempts": ("set admin access attempts 5", "unset admin access attempts"),
     "admin access lock-on-failure": ("set admin access lock-on-failure 9", "unset admin access lock-on-failure"),
-    "admin auth banner console login": (
-        'set admin auth banner console login "a b"',
-        "unset admin auth banner console login",
-    ),
     "admin auth banner telnet login": (
         "set admin auth banner telnet login x",
         "unset admin auth banner telnet login",

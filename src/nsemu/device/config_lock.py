@@ -17,7 +17,7 @@ from nsemu.sim.scheduler import SECOND, Instant, Scheduler, Timer
 class ConfigLock:
     """`config` was running when the lock began; `modified` is whether it was unsaved then. `minutes` of silence end it.
 
-    `restore` is called when time is up.
+    `restore` is called when time is up, `power_off` when the device restarts for another reason.
     """
 
     scheduler: Scheduler
@@ -25,6 +25,7 @@ class ConfigLock:
     modified: bool
     minutes: int
     restore: Callable[[], None]
+    power_off: Callable[[], None]
     _timer: Timer | None = field(default=None)
 
     def touch(self) -> None:

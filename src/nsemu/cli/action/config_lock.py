@@ -16,17 +16,20 @@ def _start(context: Context, _arguments: Arguments) -> str:
     if device.config_lock is not None:
         raise ConfigError("the configuration is already locked (exec config lock end or abort first)")
     minutes = kept_value(device.config, "config lock timeout", "minutes", 5)
-    device.config_lock = ConfigLock(device.scheduler, device.config, device.modified, minutes, lambda: restore(device))
+    device.config_lock = ConfigLock(
+        device.scheduler, device.config, device.modified, minutes, lambda: restore(device), lambda: _forget(device)
+    )
     device.config_lock.touch()
-    device.on_restart.append(lambda: _forget(device))
+    device.on_restart.append(device.config_lock.power_off)
     return ""
 
 
 def _forget(device: Device) -> None:
     """The lock is over, also when the power goes."""
-    if device.config_lock is not None:
-        device.config_lock.release()
-        device.config_lock = None
+    lock = _held(device)
+    lock.release()
+    device.on_restart.remove(lock.power_off)
+    device.config_lock = None
 
 
 def _held(device: Device) -> ConfigLock:
@@ -36,7 +39,6 @@ def _held(device: Device) -> ConfigLock:
 
 
 def _end(context: Context, _arguments: Arguments) -> str:
-    _held(context.device)
     _forget(context.device)
     return ""
 
@@ -51,6 +53,7 @@ def _abort(context: Context, _arguments: Arguments) -> Dialogue:
 def restore(device: Device) -> None:
     """Restart with the configuration that was locked."""
     lock = _held(device)
+    _forget(device)
     device.restart(lock.config)
     device.modified = lock.modified
 

@@ -23,6 +23,7 @@ from nsemu.cli.grammar import (
     keyword,
     when_set,
 )
+from nsemu.cli.settings.checks import not_emulated
 from nsemu.cli.settings.kept import LISTED, lists_defaults
 from nsemu.config.access import FACTORY_ACCESS
 from nsemu.config.device import DeviceConfig
@@ -69,6 +70,17 @@ def _switched(name: str, field: str) -> Setting:
     )
 
 
+def _without_effect(plain: Setting, note: str) -> Setting:
+    """The same setting, which says that nothing comes of it."""
+
+    def put(editor: Editor, arguments: Arguments) -> str:
+        assert plain.set is not None
+        plain.set(editor, arguments)
+        return note
+
+    return replace(plain, set=put, without_effect=note)
+
+
 def _port_setting(name: str, field: str, other: str) -> Setting:
     """A port, which no other service of the device may have."""
     plain = _valued(name, field)
@@ -92,7 +104,8 @@ ROOT_CONSOLE = _switched("admin root access console", "root_console_only")
 TELNET_PORT = _port_setting("admin telnet port", "telnet_port", "ssh_port")
 SSH_PORT = _port_setting("admin ssh port", "ssh_port", "telnet_port")
 SSH_PASSWORDS = _valued("admin ssh password", "ssh_passwords")
-CONSOLE_BANNER = _valued("admin auth banner console login", "console_banner")
+_NO_LOGIN = not_emulated("admin auth banner console login")  # the console of a lab asks nobody for a name
+CONSOLE_BANNER = _without_effect(_valued("admin auth banner console login", "console_banner"), _NO_LOGIN)
 LOGIN_BANNER = _valued("admin auth banner telnet login", "login_banner")
 SECOND_BANNER = _valued("admin auth banner secondary", "second_banner")
 ITEMS = (
