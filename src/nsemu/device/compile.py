@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from nsemu.config.arp import arp_settings
 from nsemu.config.device import DeviceConfig
 from nsemu.config.ike import IdMode
 from nsemu.config.interface import WebAuth
@@ -78,6 +79,7 @@ class Compiler:
             for address in own_addresses(interface)
             if address
         }
+        state.neighbors.configure(arp_settings(config), state.interfaces)
         compile_translation(state, config)
         self._tunnels(config)
         self._install_manual(now)

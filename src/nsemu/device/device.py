@@ -18,10 +18,11 @@ from nsemu.device.config_lock import ConfigLock
 from nsemu.device.debug_buffer import DebugBuffer
 from nsemu.device.debug_flow import render_flow
 from nsemu.device.debug_story import dialect_of
-from nsemu.device.dhcp import DhcpClients, leased
+from nsemu.device.dhcp import DhcpClients
 from nsemu.device.dns import DnsClient
 from nsemu.device.idle import IdleWatch
 from nsemu.device.ike_glue import IkeGlue
+from nsemu.device.in_force import in_force
 from nsemu.device.interfaces import InterfaceSet
 from nsemu.device.ipsec_upcalls import IpsecUpcalls
 from nsemu.device.local_tcp import LocalTcp
@@ -359,7 +360,7 @@ class Device(IpsecUpcalls):
         self.schedules.configure(config)
         self._compiler.closed = self.schedules.closed
         before = {name: (one.address, one.secondary) for name, one in self.interfaces.items.items()}
-        self._compiler.apply(leased(config, leases), now)
+        self._compiler.apply(in_force(config, leases), now)
         end_sessions(self.state, self.schedules.closed)
         self.services.configure(config, self.dhcp.clients.values())
         self.logins.configure()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from nsemu.config.arp import proxied_addresses
 from nsemu.config.device import DeviceConfig
 from nsemu.config.interface import Interface, WebAuth
 from nsemu.config.nat import Vip
@@ -86,6 +87,8 @@ def _proxies(config: DeviceConfig) -> dict[str, tuple[Span, ...]]:
     for interface in config.interfaces.values():
         if interface.webauth is not WebAuth.OFF and interface.webauth_ip:
             spans.setdefault(interface.name, []).append((interface.webauth_ip, interface.webauth_ip))
+    for name, addresses in proxied_addresses(config).items():
+        spans.setdefault(name, []).extend(addresses)
     for interface in config.interfaces.values():
         if interface.loopback_group in spans:
             spans.setdefault(interface.name, []).extend(spans[interface.loopback_group])

@@ -6,9 +6,10 @@ A `Neighbor` holds the ready link header; forwarding needs one attribute of it. 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
+from nsemu.config.arp import ArpSettings
 from nsemu.config.interface import InterfaceKind
 from nsemu.runtime.interface import RunInterface
 from nsemu.runtime.trace import PacketTrace
@@ -34,7 +35,7 @@ Waiting = tuple[bytes, PacketTrace | None]
 class Neighbor:
     """A node on the wire. `header` is the 14-octet Ethernet header towards it, None while it is not resolved."""
 
-    __slots__ = ("address", "expires", "header", "interface", "mac", "queue", "retries")
+    __slots__ = ("address", "expires", "header", "interface", "mac", "queue", "retries", "static")
 
     def __init__(self, interface: RunInterface, address: int) -> None:
         self.interface = interface
@@ -44,6 +45,7 @@ class Neighbor:
         self.expires: Instant = 0
         self.retries = 0
         self.queue: deque[Waiting] = deque()
+        self.static = False
 
 
 class NeighborTable:
@@ -61,7 +63,21 @@ class NeighborTable:
         self._owns = owns
         self._unreachable = unreachable
         self.entries: dict[tuple[str, int], Neighbor] = {}
+        self.settings = ArpSettings()
         self.heard: Callable[[RunInterface, int, bytes], None] | None = None
+
+    def configure(self, settings: ArpSettings, interfaces: Mapping[str, RunInterface]) -> None:
+        """Follow `set arp …`: make the static entries, and let those go that are none any more."""
+        self.settings = settings
+        wanted = {(name, address): mac for name, address, mac in settings.entries if name in interfaces}
+        for key, neighbor in self.entries.items():
+            if neighbor.static and key not in wanted:
+                neighbor.static, neighbor.header = False, None
+        for (name, address), mac in wanted.items():
+            neighbor = self.neighbor(interfaces[name], address)
+            neighbor.static = False
+            self._resolve(neighbor, mac)
+            neighbor.static, neighbor.expires = True, FOREVER
 
     def neighbor(self, interface: RunInterface, address: int) -> Neighbor:
         """The neighbor with that address on that interface, resolved or not."""
@@ -72,7 +88,12 @@ class NeighborTable:
         return found
 
     def known(self, interface: RunInterface, address: int, mac: bytes) -> Neighbor:
-        """A neighbor outside the table whose link address was seen on a frame (reply to where it came from)."""
+        """A neighbor outside the table whose link address was seen on a frame (reply to where it came from).
+
+        With `set arp always-on-dest` it is one of the table, and is asked for.
+        """
+        if self.settings.always_on_dest:
+            return self.neighbor(interface, address)
         neighbor = Neighbor(interface, address)
         self._resolve(neighbor, mac)
         return neighbor
@@ -123,16 +144,20 @@ class NeighborTable:
 
     def forget(self, interface: RunInterface) -> None:
         """Drop what is known of an interface's wire (its link or address went)."""
-        for key in [key for key in self.entries if key[0] == interface.name]:
+        for key in [key for key, one in self.entries.items() if key[0] == interface.name and not one.static]:
             neighbor = self.entries.pop(key)
             neighbor.header = None
             neighbor.retries = 0
             self._give_up(neighbor)
 
-    def clear(self) -> None:
-        """`clear arp`. Entries stay, without link address: tunnels and sessions hold on to them."""
+    def clear(self, interface: str | None = None, address: int | None = None) -> None:
+        """`clear arp`: all, those of an interface, that of an address.
+
+        Entries stay, without link address: tunnels and sessions hold on to them.
+        """
         for neighbor in self.entries.values():
-            neighbor.header = None
+            if not neighbor.static and interface in {None, neighbor.interface.name}:
+                neighbor.header = None if address in {None, neighbor.address} else neighbor.header
 
     def _ask(self, neighbor: Neighbor) -> None:
         if neighbor.header is not None or not neighbor.queue:
@@ -155,9 +180,11 @@ class NeighborTable:
             self._unreachable(neighbor, packet, trace)
 
     def _resolve(self, neighbor: Neighbor, mac: bytes) -> None:
+        if neighbor.static:
+            return
         neighbor.mac = mac
         neighbor.header = mac + neighbor.interface.mac + _IPV4
-        neighbor.expires = self._scheduler.now + LIFETIME
+        neighbor.expires = self._scheduler.now + (self.settings.age * SECOND or LIFETIME)
         neighbor.retries = 0
         queue, neighbor.queue = neighbor.queue, deque()
         for packet, trace in queue:

@@ -58,8 +58,8 @@ def _clear_session(context: Context, arguments: Arguments) -> str:
     return f"Total cleared sessions :{cleared}, Total deny sessions :0\n"
 
 
-def _clear_arp(context: Context, _arguments: Arguments) -> str:
-    context.device.state.neighbors.clear()
+def _clear_arp(context: Context, arguments: Arguments) -> str:
+    context.device.state.neighbors.clear(arguments.get("interface"), arguments.get("address"))
     return ""
 
 
@@ -187,7 +187,18 @@ CLEAR = keyword(
                 ),
             ),
         ),
-        keyword("arp", "clear ARP entries", Command(_clear_arp, privileged=True)),
+        keyword(
+            "arp",
+            "clear ARP entries",
+            optional(
+                choice(
+                    flag("all", "all entries"),
+                    keyword("interface", "of one interface", argument("interface", INTERFACE, "interface name")),
+                    argument("address", IP, "IP address"),
+                )
+            ),
+            Command(_clear_arp, privileged=True),
+        ),
         CLEAR_AUTH,
         COUNTER,
         keyword("dbuf", "clear debug buffer", Command(_clear_buffer, privileged=True)),

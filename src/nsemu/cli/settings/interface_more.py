@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nsemu.cli.grammar import (
+    Arguments,
     Node,
     TextType,
     any_order,
@@ -16,6 +17,9 @@ from nsemu.cli.grammar import (
 from nsemu.cli.settings import interface_dhcp, interface_webauth, monitor
 from nsemu.cli.settings.kept import Shelf, ip, number, text, words
 from nsemu.cli.types import INTERFACE
+from nsemu.config.editor import Editor
+from nsemu.config.errors import ConfigError
+from nsemu.wire.address import format_ipv4
 
 OF = ("interface", "interface")
 PROTOCOL = Shelf("interface protocol", OF)
@@ -104,6 +108,22 @@ IP_NODES: tuple[Node, ...] = (
         keyword("enable", "get the address from a server", interface_dhcp.DHCP_CLIENT),
     ),  # E039
 )
+
+
+def _check_gateway(editor: Editor, arguments: Arguments) -> None:
+    record, gateway = editor.interfaces[arguments["interface"]], arguments["address"]
+    if record.prefixes and not any(gateway in prefix for prefix in record.prefixes):
+        raise ConfigError(f"gateway {format_ipv4(gateway)} is on no network of interface {record.name}")
+    if any(gateway == prefix.address for prefix in record.prefixes):
+        raise ConfigError(f"gateway {format_ipv4(gateway)} is the address of interface {record.name}")
+
+
+def _check_proxied(_editor: Editor, arguments: Arguments) -> None:
+    if arguments["low"] > arguments["high"]:
+        low, high = format_ipv4(arguments["low"]), format_ipv4(arguments["high"])
+        raise ConfigError(f"first address {low} is above the last, {high}")
+
+
 MORE = Shelf("interface", OF)
 _KBIT = number("rate", 0, 10_000_000, "kbit/s")
 _MORE = (
@@ -146,6 +166,8 @@ _MORE = (
         "default gateway of the interface",
         ip("address"),
         optional(flag("no-default-route", "no route", "no_route")),
+        check=_check_gateway,
+        acting=True,
     ),
     MORE.line("ntp-server", "answer NTP"),
     MORE.line("pmtu", "path MTU", keyword("ipv4", "IPv4")),
@@ -158,6 +180,8 @@ _MORE = (
         "proxy-arp-entry",
         "answer ARP for others",
         key=(keyword("ip-min", "first", ip("low")), keyword("ip-max", "last", ip("high"))),
+        check=_check_proxied,
+        acting=True,
     ),
     MORE.line(
         "tunnel",

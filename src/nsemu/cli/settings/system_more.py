@@ -1,8 +1,9 @@
-"""Other words of real configurations, kept without effect: ALGs, logs, ARP, console."""
+"""Other words of real configurations, kept without effect: ALGs, logs, console; and ARP, which acts."""
 
 from __future__ import annotations
 
 from nsemu.cli.grammar import (
+    Arguments,
     Node,
     Row,
     TextType,
@@ -15,6 +16,10 @@ from nsemu.cli.grammar import (
 from nsemu.cli.settings import session_alarm
 from nsemu.cli.settings.kept import Shelf, ip, number, text, words
 from nsemu.cli.types import INTERFACE
+from nsemu.config.editor import Editor
+from nsemu.config.errors import ConfigError
+from nsemu.wire.address import AddressError, format_ipv4, parse_mac
+from nsemu.wire.ethernet import is_group
 
 _INTERFACE = argument("interface", INTERFACE, "interface name")
 _MINUTES = number("minutes", 0, 999, "minutes")
@@ -56,7 +61,23 @@ def _alg(name: str) -> Node:
     return keyword(name, f"{name} ALG", choice(keyword("enable", "use it", switch), switch, *more))
 
 
-LOG, ALARM, SHAPING, ARP = Shelf("log"), Shelf("alarm"), Shelf("traffic-shaping"), Shelf("arp")
+def _check_entry(editor: Editor, arguments: Arguments) -> None:
+    """A static ARP entry is for a host on a network of its interface, with the address of one node."""
+    try:
+        mac = parse_mac(arguments["mac"])
+    except AddressError as error:
+        raise ConfigError(str(error)) from None
+    if is_group(mac) or not any(mac):
+        raise ConfigError(f"invalid MAC address {arguments['mac']} (that of one node expected)")
+    record = editor.interfaces[arguments["interface"]]
+    if record.prefixes and not any(arguments["address"] in prefix for prefix in record.prefixes):
+        raise ConfigError(
+            f"{format_ipv4(arguments['address'])} is on no network of interface {record.name} "
+            f"({', '.join(str(prefix.network) for prefix in record.prefixes)})"
+        )
+
+
+LOG, ALARM, SHAPING, ARP = Shelf("log"), Shelf("alarm"), Shelf("traffic-shaping"), Shelf("arp", acting=True)
 VSYS, CONSOLE = Shelf("vsys"), Shelf("console")
 CONSOLE_NODES: tuple[Node, ...] = (
     CONSOLE.line("disable", "no console"),
@@ -153,12 +174,11 @@ NODES: tuple[Node, ...] = (
         choice(
             ARP.line("always-on-dest", "ask for every packet"),
             ARP.line("age", "seconds for which entries are kept", _SECONDS),
-            ARP.line("nat-dst", "answer for translated destinations"),
+            ARP.line("nat-dst", "answer for translated destinations", acting=False),
             sequence(
                 ip("address"),
-                argument("mac", TextType(17, "[0-9A-Fa-f:.-]+", "MAC address"), "MAC address"),
-                _INTERFACE,
-                ARP.setting("arp", ("address", "mac", "interface"), uses={"interface": "interface"}),
+                when_set(argument("mac", TextType(17, "[0-9A-Fa-f:.-]+", "MAC address"), "MAC address"), _INTERFACE),
+                ARP.setting("arp", ("address",), uses={"interface": "interface"}, check=_check_entry),
             ),
         ),
     ),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from nsemu.cli.context import Context
 from nsemu.cli.grammar import Arguments, Command, argument, choice, keyword
 from nsemu.cli.settings.checks import require
-from nsemu.cli.show.layout import lines
-from nsemu.cli.types import INTERFACE
+from nsemu.cli.show.layout import enabled, lines
+from nsemu.cli.types import INTERFACE, IP
 from nsemu.device.views.neighbors import ArpView, arp_views
 from nsemu.wire.address import format_ipv4
 
@@ -19,14 +19,16 @@ def _table(context: Context, arguments: Arguments) -> str:
     wanted = arguments.get("interface")
     if wanted is not None:
         require(context.device.config.interfaces, wanted, "interface")
-    views = arp_views(context.device, wanted)
+    address = arguments.get("address")
+    views = [view for view in arp_views(context.device, wanted) if address in {None, view.address}]
     rows = (_row(view) for view in views)
-    return lines(f"usage: {len(views)}/{_CAPACITY} miss: 0", "always-on-dest: disabled", _RULE, _HEADER, _RULE, *rows)
+    always = enabled(context.device.state.neighbors.settings.always_on_dest)
+    return lines(f"usage: {len(views)}/{_CAPACITY} miss: 0", f"always-on-dest: {always}", _RULE, _HEADER, _RULE, *rows)
 
 
 def _row(view: ArpView) -> str:
     where = f"{view.vrouter}/{view.short_interface}"
-    state = "VLD" if view.resolved else "PND"
+    state = "STS" if view.static else "VLD" if view.resolved else "PND"
     return (
         f"{format_ipv4(view.address):>14}  {view.mac.hex()}  {where:<20}{state:>7}{view.age:>6}{view.retries:>7}"
         f"{view.queued:>8}{view.sessions:>6}"
@@ -39,5 +41,10 @@ _INTERFACE = keyword(
 ARP = keyword(
     "arp",
     "show ARP entries",
-    choice(Command(_table), keyword("all", "show all ARP entries", Command(_table)), _INTERFACE),
+    choice(
+        Command(_table),
+        keyword("all", "show all ARP entries", Command(_table)),
+        _INTERFACE,
+        argument("address", IP, "IP address", Command(_table)),
+    ),
 )

@@ -13,7 +13,7 @@ from nsemu.sim.scheduler import SECOND
 class ArpView:
     """One entry. `mac` is zeros and `age` 0 while it is not resolved; `age` counts down in seconds.
 
-    `queued` are packets that wait for it; `sessions` the sessions with a side there.
+    `queued` are packets that wait for it; `sessions` the sessions with a side there. A `static` entry is the admin's.
     """
 
     address: int
@@ -26,6 +26,7 @@ class ArpView:
     retries: int
     queued: int
     sessions: int
+    static: bool = False
 
 
 def arp_views(device: Device, interface: str | None = None) -> tuple[ArpView, ...]:
@@ -50,10 +51,11 @@ def arp_views(device: Device, interface: str | None = None) -> tuple[ArpView, ..
                 entry.interface.name,
                 entry.interface.short_name,
                 resolved,
-                -(-(entry.expires - now) // SECOND) if resolved else 0,
+                -(-(entry.expires - now) // SECOND) if resolved and not entry.static else 0,
                 entry.retries,
                 len(entry.queue),
                 used[id(entry)],
+                entry.static,
             )
         )
     order = {name: place for place, name in enumerate(device.interfaces.items)}
