@@ -12,6 +12,7 @@ from nsemu.cli.grammar import (
     flag,
     keyword,
     sequence,
+    when_set,
 )
 from nsemu.cli.settings import session_alarm
 from nsemu.cli.settings.kept import Shelf, ip, number, text, words
