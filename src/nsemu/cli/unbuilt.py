@@ -20,7 +20,7 @@ from nsemu.cli.grammar import (
     keyword,
     optional,
 )
-from nsemu.cli.types import GATEWAY, IP
+from nsemu.cli.types import IP
 from nsemu.config.errors import ConfigError
 
 
@@ -118,17 +118,7 @@ EXEC_PKI = keyword(
         ),
     ),
 )
-EXEC_IKE = keyword(
-    "ike",
-    "IKE",
-    keyword(
-        "preshare-gen",
-        "the preshared key of a user of a group",
-        argument("gateway", GATEWAY, "gateway name"),
-        argument("user", TextType(255), "IKE ID of the user", not_built("exec ike preshare-gen")),
-    ),
-)
-EXEC: Final[tuple[Node, ...]] = (EXEC_PKI, EXEC_IKE)
+EXEC: Final[tuple[Node, ...]] = (EXEC_PKI,)
 """After `exec`."""
 DELETE = keyword(
     "delete",

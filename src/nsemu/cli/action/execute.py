@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nsemu.cli import unbuilt
-from nsemu.cli.action import ntp, policy_verify, rollback
+from nsemu.cli.action import ntp, policy_verify, preshare_gen, rollback
 from nsemu.cli.context import Context
 from nsemu.cli.grammar import Arguments, Command, argument, choice, keyword
 from nsemu.cli.types import INTERFACE
@@ -59,6 +59,7 @@ EXEC = keyword(
         policy_verify.EXEC_POLICY,
         ntp.EXEC_NTP,
         rollback.EXEC_CONFIG,
+        preshare_gen.EXEC_IKE,
         *unbuilt.EXEC,
     ),
 )

@@ -40,6 +40,7 @@ from nsemu.cli.show import (
     tech_support,
     user,
     vpn,
+    xauth,
     zone,
 )
 
@@ -95,5 +96,6 @@ _NODES: tuple[Node, ...] = (
     *hardware.NODES,
     *others.NODES,
     *remote.NODES,
+    *xauth.NODES,
 )
 GET: tuple[Node, ...] = (*_NODES, *unbuilt.GET, tech_support.tech_support(*_NODES))

@@ -120,7 +120,8 @@ def _gateway_table(config: DeviceConfig, numbered: list[tuple[int, IkeGateway]])
     for number, gateway in numbered:
         first, *others = [proposal.name for proposal in phase1_proposals(config, gateway)] or [""]
         address = cut(gateway.address or "0.0.0.0", 15)
-        row = f"{number:>4} {cut(gateway.name, 15)} {address} {cut(gateway.peer_id or '', 15)} {_MODES[gateway.mode]}"
+        known = cut(gateway.peer_id or gateway.dialup or "", 15)
+        row = f"{number:>4} {cut(gateway.name, 15)} {address} {known} {_MODES[gateway.mode]}"
         yield f"{row} {first}"
         yield from (f"{'':58}{name}" for name in others)
     yield f"Total Gateways: {len(numbered)} ({len(numbered)} including dynamic peers)"

@@ -122,7 +122,7 @@ def _detail(view: TunnelView) -> Iterator[str]:
         "vpngrp:<-1>. sa_list_nxt:<0xffffffff>."
     )
     yield (
-        f"tunnel id {view.id}, peer id {view.peer_id}, NSRP Local. site-to-site. "
+        f"tunnel id {view.id}, peer id {view.peer_id}, NSRP Local. {'dialup' if view.dialup else 'site-to-site'}. "
         f"Local interface is {view.outgoing_interface} <{format_ipv4(view.local)}>."
     )
     yield _transform(view)

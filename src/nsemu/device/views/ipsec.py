@@ -57,7 +57,7 @@ class TunnelView:
     """One tunnel. `bound_interface` is None for a policy-based one. `pfs` is None without perfect forward secrecy.
 
     `monitor` is None for a tunnel that is not monitored.
-    `manual` tells a manual key tunnel from one that IKE keys.
+    `manual` tells a manual key tunnel from one that IKE keys; `dialup` one of a dialup client, or for such clients.
     `ike_activity` is when its newest SA was made, in seconds after the device started, 0 before the first.
     """
 
@@ -87,6 +87,7 @@ class TunnelView:
     outbound: SaView
     manual: bool = False
     monitor: MonitorView | None = None
+    dialup: bool = False
 
 
 def tunnel_views(device: Device) -> tuple[TunnelView, ...]:
@@ -134,6 +135,7 @@ def _tunnel(device: Device, index: int, tunnel: Tunnel) -> TunnelView:
         _outbound(device, tunnel, outbound, plan.replay),
         plan.manual is not None,
         _monitor(device, tunnel),
+        plan.dialup or bool(plan.caller),
     )
 
 
