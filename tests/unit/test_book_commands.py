@@ -116,7 +116,11 @@ BEFORE = {
     "07-05-automatic-nhtb-routes-ospf/Peer2.cfg": (*ADDRESSES, *TUNNELS),
     "07-10-back-to-back-vpns/Paris.note.cfg": (*ADDRESSES, GATEWAY.format("g"), "set vpn VPN1 gateway g"),
     "07-10-back-to-back-vpns/Tokyo.note.cfg": (*ADDRESSES, GATEWAY.format("g"), "set vpn VPN1 gateway g"),
-    "05-06-group-ike-id-preshared-key/prose.cfg": (*ADDRESSES, GATEWAY.format("road1")),
+    "05-06-group-ike-id-preshared-key/prose.cfg": (
+        *ADDRESSES,
+        "set user lisa ike-id u-fqdn juniper.net share-limit 5",
+        "set ike gateway road1 dialup lisa aggressive outgoing-interface ethernet3 seed-preshare s sec-level compatible",
+    ),
 }
 """What an example takes for granted."""
 

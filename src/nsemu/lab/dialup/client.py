@@ -152,7 +152,15 @@ class VpnClient:
         numbered = zip(self._tunnels, connection.remote, strict=True)
         tunnels = {
             number: TunnelParameters(
-                number, VIRTUAL, _GATEWAY, connection.phase2, own, remote, connection.protocol, connection.port
+                number,
+                VIRTUAL,
+                _GATEWAY,
+                connection.phase2,
+                own,
+                remote,
+                connection.protocol,
+                connection.port,
+                renewed=True,
             )
             for number, remote in numbered
         }
