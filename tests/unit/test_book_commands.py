@@ -119,7 +119,7 @@ BEFORE = {
     "05-06-group-ike-id-preshared-key/prose.cfg": (
         *ADDRESSES,
         "set user lisa ike-id u-fqdn juniper.net share-limit 5",
-        "set ike gateway road1 dialup lisa aggressive outgoing-interface ethernet3 seed-preshare s sec-level compatible",
+        "set ike gateway road1 dialup lisa aggressive outgoing-interface ethernet3 seed-preshare s",
     ),
 }
 """What an example takes for granted."""
