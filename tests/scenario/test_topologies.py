@@ -8,7 +8,7 @@ dialup_policy_based shows B233, B235, B236, B237, B314; dialup_route_based B234,
 B234, B238; dialup_bidirectional B240, B241, B242, B245; dialup_group_id B246, B250, B259, B261, B262; dialup_shared_id
 B263, B264, B265, B266.
 branch_mail_dynamic_peer shows B176, B192, B201, B208, B209, B210, B211; tokyo_paris_dynamic_peer B192, B199, B201,
-B207, B208, B323.
+B207, B208, B323. ike_heartbeats shows B353, B359; dead_peer_detection B355, B356, B357; tcp_syn_check_in_tunnel B361.
 """
 
 from __future__ import annotations
