@@ -131,6 +131,7 @@ def test_what_comes_out_of_any_member_is_let_in() -> None:
         ),
         (["set vpn-group id 2 vpn bound"], "vpn bound is bound to interface tunnel.1 and cannot be in vpn-group 2"),
         (["set vpn-group id 2 vpn keyed"], "vpn keyed has manual keys and cannot be in vpn-group 2"),
+        (["set vpn-group id 2 vpn roaming"], "vpn roaming leads to a dynamic peer and cannot be in vpn-group 2"),
         (["set vpn-group id 2 vpn client"], "vpn client is a dialup VPN and cannot be in vpn-group 2"),
         (["set vpn-group id 2 vpn short"], "vpn short is in transport mode and cannot be in vpn-group 2"),
         (
@@ -145,7 +146,7 @@ def test_what_comes_out_of_any_member_is_let_in() -> None:
     ],
 )
 def test_what_a_group_does_not_take(lines: list[str], why: str) -> None:
-    """B347, B348, B350: at most four members of unique weight, to different peers, policy-based AutoKey IKE alone."""
+    """B347, B348, B350, B352: at most four members of unique weight, to different static peers, policy-based."""
     lab = group_lab()
     configure(
         lab,
@@ -159,6 +160,8 @@ def test_what_a_group_does_not_take(lines: list[str], why: str) -> None:
         "set user joe ike-id joe@example.com",
         "set ike gateway dial dialup joe aggressive outgoing-interface ethernet3 preshare k sec-level compatible",
         "set vpn client gateway dial sec-level basic",
+        "set ike gateway away dynamic far@away.com aggressive outgoing-interface ethernet3 preshare k sec-level basic",
+        "set vpn roaming gateway away sec-level basic",
     )
     before = lab["monitor1"].cli("get config")
     answer = configure(lab, "monitor1", *lines)[-1]

@@ -100,7 +100,10 @@ def _unfit(editor: Editor, vpn: Vpn) -> str:
         return f"is bound to interface {vpn.bind_interface}"
     if vpn.transport:
         return "is in transport mode"
-    return "is a dialup VPN" if editor.gateways[vpn.gateway].dialup is not None else ""
+    gateway = editor.gateways[vpn.gateway]
+    if gateway.dialup is not None:
+        return "is a dialup VPN"
+    return "" if gateway.address is not None else "leads to a dynamic peer"  # B352
 
 
 def _rows(config: DeviceConfig, _scope: Arguments) -> Iterator[Row]:
