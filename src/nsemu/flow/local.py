@@ -118,13 +118,7 @@ def _webauth(state: FlowState, packet: Packet, owner: RunInterface) -> bool:
     if packet.tcp_flags & (SYN | ACK | RST) != SYN:
         return send_reset(state, packet)
     _taken(packet, "WebAuth")
-    return state.logins.begin_webauth(packet, zone_of(state, packet))
-
-
-def zone_of(state: FlowState, packet: Packet) -> str:
-    """The source zone of a packet: that of its ingress, or the carrier of a policy-based tunnel (B168)."""
-    path = state.paths.get(packet.tunnel.identifier) if packet.tunnel is not None else None
-    return path.carrier_zone if path is not None and path.bound is None and path.carrier_zone else packet.ingress.zone
+    return state.logins.begin_webauth(packet, state.source_zone(packet.ingress, packet.tunnel))
 
 
 def may_manage(config: DeviceConfig, address: int) -> bool:

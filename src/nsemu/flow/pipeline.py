@@ -119,7 +119,7 @@ def _request(state: FlowState, packet: Packet, screen: ZoneScreen) -> None:
         return
     if not state.config.flow.syn_cookie:
         setup = FlowSetup.of_packet(packet)
-        _carrier_zone(state, setup)
+        setup.from_zone = state.source_zone(setup.ingress, setup.tunnel_in)
         for stage in ADMISSION_STAGES:
             reason = stage(state, setup)
             if setup.prompt is not None:
@@ -222,7 +222,7 @@ def renew(state: FlowState, session: Session, trace: PacketTrace | None) -> Sess
         state.sessions.remove(session, "Close - OTHER")
         return None
     setup = FlowSetup.of_session(session, trace)
-    _carrier_zone(state, setup)
+    setup.from_zone = state.source_zone(setup.ingress, setup.tunnel_in)
     had_translation = wing.rewrite.after if wing.rewrite is not None else None
     if any(stage(state, setup) is not None for stage in FIRST_PACKET_STAGES) or setup.translated != had_translation:
         setup.give_back()
@@ -315,7 +315,7 @@ def _new_flow(state: FlowState, packet: Packet, screen: ZoneScreen | None, hands
         drop(packet, "session", DropReason.DNS_REPLY, "", ("flow", "allow-dns-reply"))
         return False
     setup = FlowSetup.of_packet(packet)
-    _carrier_zone(state, setup)
+    setup.from_zone = state.source_zone(setup.ingress, setup.tunnel_in)
     for stage in FIRST_PACKET_STAGES:
         reason = stage(state, setup)
         if reason is not None:
@@ -375,14 +375,6 @@ def _refuse(state: FlowState, packet: Packet, setup: FlowSetup, stage: str, reas
 _POLICY_REASONS = frozenset(
     {DropReason.POLICY_DENY, DropReason.POLICY_REJECT, DropReason.DEFAULT_DENY, DropReason.INTRAZONE_BLOCK}
 )
-
-
-def _carrier_zone(state: FlowState, setup: FlowSetup) -> None:
-    """The source zone of what came out of a policy-based tunnel is the carrier of its tunnel zone (B168)."""
-    if setup.tunnel_in is not None:
-        path = state.paths.get(setup.tunnel_in.identifier)
-        if path is not None and path.bound is None and path.carrier_zone:
-            setup.from_zone = path.carrier_zone
 
 
 def _relay_error(state: FlowState, packet: Packet) -> bool:

@@ -20,6 +20,7 @@ from nsemu.flow.packet import Packet
 from nsemu.flow.session import Session, SessionIndex, SessionTable
 from nsemu.flow.tunnels import TunnelPath
 from nsemu.ipsec.database import SaDatabase
+from nsemu.ipsec.tunnel import Tunnel
 from nsemu.nat.mappings import Mappings
 from nsemu.nat.pools import SourcePool
 from nsemu.nat.ports import PortTranslator
@@ -168,6 +169,11 @@ class FlowState:
         """Whether the route to an address that a policy translates leaves by another interface."""
         resolution = resolve(self.routes, interface.vrouter, address)
         return resolution is not None and resolution.entry.interface != interface.name
+
+    def source_zone(self, ingress: RunInterface, tunnel: Tunnel | None) -> str:
+        """The zone a packet comes from: of its ingress, or out of a policy-based tunnel the carrier zone (B168)."""
+        path = self.paths.get(tunnel.identifier) if tunnel is not None else None
+        return path.carrier_zone if path is not None and path.bound is None and path.carrier_zone else ingress.zone
 
     def zone_id(self, zone: str) -> int:
         """The number of a zone."""
