@@ -309,3 +309,16 @@ def test_the_trace_says_who_is_missing(tmp_path: Path) -> None:
     assert "policy 1 wants a user of server Local" in lab.trace("inside", SERVER, "icmp").text()
     log_in(lab, "http", "ann", "An-1")
     assert "ann is logged in" in lab.trace("inside", SERVER, "icmp").text()
+
+
+def test_one_address_cannot_use_up_all_logins(tmp_path: Path) -> None:
+    """Sixteen at a time; another address is served all the while."""
+    lab = firewall(tmp_path, *policy("auth"))
+    for _ in range(20):
+        lab["inside"].run(f"tcp syn {SERVER} 23 time-out 0.1")
+    assert "Pending   : 16" in lab["fw"].cli("get auth table")
+    assert "timed out" in lab["inside"].run(f"telnet {SERVER} time-out 2")
+    assert "You are" in log_in(lab, "http", "ann", "An-1", "inside2")
+    let_pass(lab, 61)
+    assert "Pending   : 0" in lab["fw"].cli("get auth table")
+    assert "You are" in log_in(lab, "http", "ann", "An-1")

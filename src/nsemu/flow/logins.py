@@ -33,6 +33,10 @@ from nsemu.wire.address import format_ipv4
 from nsemu.wire.ipv4 import Ipv4Packet
 
 MOST_ATTEMPTS: Final = 256
+MOST_OF_ONE_ADDRESS: Final = 16
+MOST_UNREAD: Final = 1 << 16
+"""Octets that a client may send for a server to which there is no way yet."""
+
 PATIENCE: Final[Duration] = 60 * SECOND
 """How long a client may take to log in."""
 
@@ -61,9 +65,24 @@ _DIALOGUES: Final[dict[LoginProtocol, Callable[[Check, Banners], Dialogue]]] = {
 
 
 class Attempt:
-    """One connection in which a user may log in. `protocol` is None for the WebAuth page; `last` its newest segment."""
+    """One connection in which a user may log in. `protocol` is None for the WebAuth page; `last` its newest segment.
 
-    __slots__ = ("dialogue", "last", "name", "openings", "origin", "policy", "protocol", "socket", "timer", "wanted")
+    `over` when both ends have closed: only what was lost on the way is still said again.
+    """
+
+    __slots__ = (
+        "dialogue",
+        "last",
+        "name",
+        "openings",
+        "origin",
+        "over",
+        "policy",
+        "protocol",
+        "socket",
+        "timer",
+        "wanted",
+    )
 
     def __init__(self, packet: Packet, origin: Origin, wanted: PolicyAuthentication) -> None:
         self.last = packet
@@ -76,6 +95,7 @@ class Attempt:
         self.timer: Timer | None = None
         self.name = ""
         self.openings = 0
+        self.over = False
 
 
 class LoginConversation(Conversation):
@@ -94,7 +114,11 @@ class LoginConversation(Conversation):
 
     def received(self, data: bytes) -> None:
         """The client said something."""
-        self._attempt.dialogue.feed(data)
+        dialogue = self._attempt.dialogue
+        dialogue.feed(data)
+        if isinstance(dialogue, Dialogue) and len(dialogue.unread) > MOST_UNREAD:
+            self.channel.abort()
+            return
         self._flush()
 
     def closed(self, failure: TcpFailure | None) -> None:
@@ -128,7 +152,7 @@ class Logins:
 
     def attempts(self) -> list[Attempt]:
         """Those under way, oldest first."""
-        return list(self._attempts.values())
+        return [attempt for attempt in self._attempts.values() if not attempt.over]
 
     # Beginning
 
@@ -154,7 +178,8 @@ class Logins:
 
     def _take(self, packet: Packet, attempt: Attempt) -> bool:
         key = _key(packet)
-        if key not in self._attempts and len(self._attempts) >= MOST_ATTEMPTS:
+        of_address = sum(remote.address == packet.source for _, remote in self._attempts)
+        if len(self._attempts) >= MOST_ATTEMPTS or of_address >= MOST_OF_ONE_ADDRESS:
             return False
         self._forget(key)
         if not self._tcp.listens(packet.destination_port):
@@ -170,7 +195,7 @@ class Logins:
         if attempt is None or not isinstance(channel, TcpSocket):  # its time was up during the handshake
             return _Refused(channel)
         attempt.socket = channel
-        return LoginConversation(channel, attempt, lambda: self._forget(key, attempt))
+        return LoginConversation(channel, attempt, lambda: self._ended(key, attempt))
 
     # Going on
 
@@ -234,6 +259,17 @@ class Logins:
             self._state.scheduler.after(SECOND, self._open, key, attempt)
 
     # Ending
+
+    def _ended(self, key: Key, attempt: Attempt) -> None:
+        """A connection has closed: it is forgotten, after the quiet time if it has one (RFC 9293 §3.6.1)."""
+        socket = attempt.socket
+        if socket is None or socket.connection.state is not TcpState.TIME_WAIT or attempt.over:
+            self._forget(key, attempt)
+            return
+        attempt.over = True
+        if attempt.timer is not None:
+            attempt.timer.cancel()
+        attempt.timer = self._state.scheduler.after(_SETTINGS.time_wait, self._forget, key, attempt)
 
     def _time_is_up(self, key: Key) -> None:
         attempt = self._attempts.pop(key, None)
