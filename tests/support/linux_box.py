@@ -6,7 +6,6 @@ the machine it runs on, read-only. Needs root, and the packages user-mode-linux,
 
 from __future__ import annotations
 
-import base64
 import os
 import re
 import select
@@ -17,6 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 from nsemu import Lab
@@ -26,6 +26,7 @@ _LINUX = "/usr/bin/linux.uml"
 _MODULES = Path("/usr/lib/uml/modules")
 _START = Path(__file__).with_name("uml_start.py")
 _BOOT_SECONDS = 60.0
+_names = count()
 _DONE = re.compile(rb"nsemu-done (\d+) (\d+)\n")
 
 # What uml_start.py says of AVX: glibc and OpenSSL choose their code by these.
@@ -64,6 +65,7 @@ class LinuxBox:
     """The running machine, with a shell."""
 
     process: subprocess.Popen[bytes]
+    folder: Path
     _read: bytes = b""
     _asked: int = 0
     _answers: dict[int, tuple[int, str]] = field(default_factory=dict)
@@ -93,10 +95,13 @@ class LinuxBox:
             self._listen(0 if lab is not None else 0.1)
         return self._answers.pop(number)
 
-    def write(self, path: str, text: str) -> None:
-        """Make a file inside."""
-        self.run(f"rm -f {path}; echo {base64.b64encode(text.encode()).decode()} | base64 -d > {path}")
-        assert self.run(f"cat {path}") == text
+    def share(self, text: str) -> str:
+        """Put a text into a file that the machine sees; its path. No name comes twice, so nothing old is cached."""
+        path = self.folder / f"shared-{next(_names)}"
+        path.write_text(text)
+        seen = self.run(f"cat {path}")
+        assert seen == text, seen
+        return str(path)
 
     def _listen(self, patience: float) -> None:
         assert self.process.stdout is not None
@@ -140,7 +145,7 @@ def linux_box(folder: Path, wire: Wire) -> Iterator[LinuxBox]:
         start_new_session=True,
     )
     try:
-        box = LinuxBox(process)
+        box = LinuxBox(process, folder)
         try:
             box.end(0, seconds=_BOOT_SECONDS)
         except AssertionError as error:

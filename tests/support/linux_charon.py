@@ -30,7 +30,7 @@ class LinuxCharon:
     """The running charon."""
 
     box: LinuxBox
-    options: str = ""
+    configuration: str
 
     def log(self) -> str:
         """All that it has logged since the test began."""
@@ -42,8 +42,7 @@ class LinuxCharon:
 
     def load(self, lab: Lab, text: str) -> None:
         """Take a configuration."""
-        self.box.write("/run/swanctl.conf", text)
-        output = self.swanctl(lab, "--load-all --file /run/swanctl.conf")
+        output = self.swanctl(lab, f"--load-all --file {self.box.share(text)}")
         assert "successfully loaded" in output, output
 
     def pinged(self, lab: Lab, count: int) -> bool:
@@ -53,7 +52,7 @@ class LinuxCharon:
     def start(self, lab: Lab) -> None:
         """Run it; after `kill` it knows nothing of before, and its log goes on."""
         self.box.run("rm -f /run/vici /run/charon.pid; ip xfrm state flush; ip xfrm policy flush")
-        self.box.run(f"STRONGSWAN_CONF=/run/strongswan.conf {CHARON} >/dev/null 2>&1 & charon=$!")
+        self.box.run(f"STRONGSWAN_CONF={self.configuration} {CHARON} >/dev/null 2>&1 & charon=$!")
         assert until(lab, lambda: "vici" in self.box.run("ls /run")), self.log()
 
     def kill(self) -> None:
@@ -65,9 +64,8 @@ class LinuxCharon:
 @contextmanager
 def linux_charon(box: LinuxBox, lab: Lab, options: str = "") -> Iterator[LinuxCharon]:
     """charon, until the block ends. `options` are more lines for strongswan.conf."""
-    box.write("/run/strongswan.conf", _CONF.format(options=options))
     box.run("rm -f /run/charon.log; ip neigh flush all")
-    running = LinuxCharon(box, options)
+    running = LinuxCharon(box, box.share(_CONF.format(options=options)))
     running.start(lab)
     try:
         yield running
