@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from nsemu import Lab
+from nsemu.ike.parameters import NatVariant
 from support.labs import ESP, UDP, Wiretap, events, type_lines
 
 TOPOLOGY = Path(__file__).parents[2] / "topologies" / "nat_traversal.yaml"
@@ -95,3 +97,24 @@ def test_keys_are_renewed_through_nat() -> None:
         assert tunnel.last_outbound_spi != before
         assert lab["server"].ping(LAPTOP, count=2).received == 2
         assert lab["laptop"].ping(SERVER, count=2).received == 2
+
+
+def test_draft_00_stays_on_port_500_with_a_marker_before_esp() -> None:
+    """B302, E102: two ends that know the oldest draft alone; both ways, rekeys, and a mapping that changes."""
+    lab = Lab.load(TOPOLOGY)
+    for name in ("corporate", "branch"):
+        engine = lab[name].device.ike.engine
+        engine.settings = replace(engine.settings, nat_variants=(NatVariant.DRAFT_00,))
+    tap = Wiretap.on(lab, "branch:ethernet3", "corporate:ethernet3")
+    assert lab["laptop"].ping(SERVER, count=3).received == 2, events(lab, "branch")
+    assert lab["server"].ping(LAPTOP, count=3, size=1200).received == 3
+    found = datagrams(tap)
+    assert all(500 in ports and 4500 not in ports for *ports, _ in found)
+    marked = [payload for _, _, payload in found if payload[:8] == bytes(8)]
+    assert len(marked) >= 10
+    assert all(int.from_bytes(payload[8:12], "big") > 255 for payload in marked)
+    assert tap.packets(ESP) == []
+    assert tap.leaks(*LANS) == []
+    type_lines(lab, "hotel", "clear session")
+    assert lab["laptop"].ping(SERVER, count=4).received >= 3
+    assert lab["server"].ping(LAPTOP, count=2).received == 2
