@@ -8,121 +8,30 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from nsemu.cli.grammar.nodes import Setting
-from nsemu.cli.grammar.printer import command_line
-from nsemu.cli.settings import TREE, ike_gateway, vpn, vpn_manual
+from nsemu.api.doctor_dialup import Clients, examine_clients, is_called
+from nsemu.api.doctor_model import Finding, Line, Node
 from nsemu.config.device import DeviceConfig
 from nsemu.config.ike import IkeGateway, Phase1Proposal, Phase2Proposal
-from nsemu.config.interface import InterfaceKind
 from nsemu.config.policy import PolicyAction
 from nsemu.config.vpn import ManualKeys, Vpn
 from nsemu.device.tunnels import (
     Lookup,
     Selector,
     TunnelPlan,
-    gateway_address,
     is_dynamic,
     phase1_proposals,
     phase2_proposals,
-    plan_tunnels,
 )
 from nsemu.ike.proposals import phase1_key, phase2_key
-from nsemu.routing.compile import compile_tables
 from nsemu.routing.resolve import resolve
-from nsemu.routing.table import RoutingTable
-from nsemu.wire.address import Prefix, format_ipv4
-
-_MASKED = {"preshare": "***", "seed": "***"}
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A line of `get config`, keys hidden."""
-
-    node: str
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.node}: {self.text}"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something that does not match. `subject` names the tunnel, `topic` is a word for programs."""
-
-    subject: str
-    topic: str
-    message: str
-    lines: tuple[Line, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Node:
-    """One device with what follows from its configuration."""
-
-    name: str
-    config: DeviceConfig
-    lookup: Lookup
-    addresses: dict[str, int]
-    tables: Mapping[str, RoutingTable]
-    plans: tuple[TunnelPlan, ...]
-
-    @classmethod
-    def of(cls, name: str, config: DeviceConfig, lookup: Lookup) -> _Node:
-        addresses = {one.name: one.address.address if one.address else 0 for one in config.interfaces.values()}
-        tables = compile_tables(config, lambda _name: True)
-        return cls(name, config, lookup, addresses, tables, tuple(plan_tunnels(config, addresses, lookup)))
-
-    def local(self, gateway: IkeGateway) -> int:
-        """Our address towards a gateway, 0 when it comes by DHCP."""
-        return self.addresses.get(self.outgoing(gateway), 0)
-
-    def outgoing(self, gateway: IkeGateway) -> str:
-        """The interface towards a gateway: VLAN1 in transparent mode, where a zone is named (B193)."""
-        name = gateway.outgoing_interface
-        return name if name in self.config.interfaces else "vlan1"
-
-    def peer(self, gateway: IkeGateway) -> int | None:
-        return gateway_address(gateway, self.lookup)
-
-    def plans_of(self, gateway: IkeGateway) -> list[TunnelPlan]:
-        return [plan for plan in self.plans if plan.settings.gateway == gateway.name]
-
-    def zone_towards(self, network: Prefix) -> str:
-        """The zone that leads to a network in clear, "" if none does."""
-        address = network.address + (network.length < 32)
-        for vrouter in self.tables:
-            found = resolve(self.tables, vrouter, address)
-            interface = self.config.interfaces.get(found.entry.interface or "") if found is not None else None
-            known = found is not None and found.entry.prefix.length > 0
-            if known and interface is not None and interface.kind is not InterfaceKind.TUNNEL:
-                return interface.zone
-        return ""
-
-    def gateway_line(self, gateway: IkeGateway) -> Line:
-        return self._line(ike_gateway.GATEWAY, {"gateway": gateway.name})
-
-    def vpn_line(self, name: str) -> Line:
-        setting = vpn.VPN if self.config.vpns[name].manual is None else vpn_manual.VPN_MANUAL
-        return self._line(setting, {"vpn": name})
-
-    def proxy_line(self, name: str) -> Line:
-        configured = self.config.vpns[name].proxy_id is not None
-        return self._line(vpn.VPN_PROXY_ID, {"vpn": name}) if configured else self.vpn_line(name)
-
-    def _line(self, setting: Setting, scope: Mapping[str, str]) -> Line:
-        row = next(iter(setting.rows(self.config, scope)))
-        arguments = {name: _MASKED.get(name, value) for name, value in row.arguments.items()}
-        if setting is vpn_manual.VPN_MANUAL:
-            return Line(self.name, f'set vpn "{scope["vpn"]}" manual ***')
-        return Line(self.name, f"set {command_line(TREE, setting, arguments, unset=False)}")
+from nsemu.wire.address import format_ipv4
 
 
 @dataclass(frozen=True, slots=True)
 class _End:
     """One end of a gateway pair."""
 
-    node: _Node
+    node: Node
     gateway: IkeGateway
 
     @property
@@ -146,12 +55,15 @@ def _no_names(_name: str) -> tuple[int, ...]:
     return ()
 
 
-def examine(configurations: Mapping[str, DeviceConfig], lookup: Lookup = _no_names) -> list[Finding]:
+def examine(
+    configurations: Mapping[str, DeviceConfig], lookup: Lookup = _no_names, clients: Clients | None = None
+) -> list[Finding]:
     """Everything that keeps a tunnel between these devices from working, in the order of the devices.
 
-    `lookup` gives the addresses of domain names.
+    `lookup` gives the addresses of domain names. The VPN clients of the lab, if there are any, are compared too.
     """
-    nodes = [_Node.of(name, config, lookup) for name, config in configurations.items()]
+    clients = clients or {}
+    nodes = [Node.of(name, config, lookup) for name, config in configurations.items()]
     findings: list[Finding] = []
     compared: set[frozenset[tuple[str, str]]] = set()
     for node in nodes:
@@ -160,7 +72,7 @@ def examine(configurations: Mapping[str, DeviceConfig], lookup: Lookup = _no_nam
                 continue
             end = _End(node, gateway)
             others = list(_counterparts(end, nodes))
-            if not others:
+            if not others and not is_called(node, gateway, clients):
                 findings.append(_alone(end, nodes))
             for other in others:
                 pair = frozenset(((node.name, gateway.name), (other.node.name, other.gateway.name)))
@@ -171,10 +83,10 @@ def examine(configurations: Mapping[str, DeviceConfig], lookup: Lookup = _no_nam
         for tunnel in node.config.vpns.values():
             if tunnel.manual is not None:
                 findings += _manual(node, tunnel, tunnel.manual, nodes)
-    return findings
+    return findings + list(examine_clients(nodes, clients))
 
 
-def _counterparts(end: _End, nodes: Sequence[_Node]) -> Iterator[_End]:
+def _counterparts(end: _End, nodes: Sequence[Node]) -> Iterator[_End]:
     """The gateways of other devices that mean this one: by both addresses, or by IKE ID."""
     peer, local = end.node.peer(end.gateway), end.node.local(end.gateway)
     owned = {address for node in nodes for address in node.addresses.values()}
@@ -200,7 +112,7 @@ def _by_identity(own: IkeGateway, other: IkeGateway, calls_us: bool, called: boo
     return is_dynamic(other) and called and other.peer_id == own.local_id
 
 
-def _alone(end: _End, nodes: Iterable[_Node]) -> Finding:
+def _alone(end: _End, nodes: Iterable[Node]) -> Finding:
     peer, local = end.node.peer(end.gateway), end.node.local(end.gateway)
     subject = f"{end.node.name} gateway {end.gateway.name}"
     if is_dynamic(end.gateway):
@@ -300,7 +212,7 @@ def _compare_tunnels(one: _End, other: _End, subject: str) -> Iterator[Finding]:
             yield Finding(subject, "proxy-id", message, (other.node.proxy_line(plan.vpn),))
 
 
-def _compare_phase2(one: _Node, plan: TunnelPlan, other: _Node, found: TunnelPlan, subject: str) -> Iterator[Finding]:
+def _compare_phase2(one: Node, plan: TunnelPlan, other: Node, found: TunnelPlan, subject: str) -> Iterator[Finding]:
     first = phase2_proposals(one.config, one.config.vpns[plan.vpn])
     second = phase2_proposals(other.config, other.config.vpns[found.vpn])
     keys, others = ({phase2_key(item) for item in items} for items in (first, second))
@@ -338,7 +250,7 @@ def _ways(end: _End) -> Iterator[Finding]:
             yield Finding(subject, "policy", message, (node.vpn_line(tunnel.name),))
 
 
-def _bound(node: _Node, tunnel: Vpn, bound: str) -> Iterator[Finding]:
+def _bound(node: Node, tunnel: Vpn, bound: str) -> Iterator[Finding]:
     subject = f"{node.name} vpn {tunnel.name}"
     line = node.vpn_line(tunnel.name)
     if not any(entry.interface == bound for table in node.tables.values() for entry in table.entries):
@@ -369,7 +281,7 @@ def _permitted(config: DeviceConfig, from_zone: str, to_zone: str) -> bool:
 # --- manual keys
 
 
-def _manual(node: _Node, tunnel: Vpn, keys: ManualKeys, nodes: Iterable[_Node]) -> Iterator[Finding]:
+def _manual(node: Node, tunnel: Vpn, keys: ManualKeys, nodes: Iterable[Node]) -> Iterator[Finding]:
     subject = f"{node.name} vpn {tunnel.name}"
     local = node.addresses.get(keys.outgoing_interface, 0)
     line = node.vpn_line(tunnel.name)

@@ -43,6 +43,7 @@ def execute(options: argparse.Namespace) -> int:
     from nsemu.app.configurations import device_specs, platform_interfaces, read_node
     from nsemu.lab.topology.errors import TopologyError
     from nsemu.lab.topology.load import load
+    from nsemu.lab.topology.model import DialupSpec
 
     try:
         topology = load(options.topology, platform_interfaces())
@@ -53,7 +54,8 @@ def execute(options: argparse.Namespace) -> int:
         configurations[spec.name], refused = read_node(spec, topology)
         for problem in refused:
             print(f"warning: {problem}", file=sys.stderr)
-    findings = examine(configurations, _names_of(topology))
+    clients = {name: spec.vpn for name, spec in topology.nodes.items() if isinstance(spec, DialupSpec)}
+    findings = examine(configurations, _names_of(topology), clients)
     if options.json:
         print(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
