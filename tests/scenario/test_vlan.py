@@ -115,6 +115,9 @@ def test_tables_show_the_tag(tmp_path: Path) -> None:
     assert 'set interface "ethernet0/5.1" zone' not in config
     lab["red"].ping("10.220.0.5", count=1)
     assert "trust-vr/eth0/5.1" in lab["fw"].run("get arp")
+    session = lab["fw"].run("get session src-ip 10.110.0.5")
+    assert ",vlan 110,tun 0," in session
+    assert ",vlan 220,tun 0," in session
 
 
 @pytest.mark.parametrize(("tag", "answers"), [(110, True), (0, False), (111, False), (4095, False), (220, False)])

@@ -54,7 +54,7 @@ def _plain(view: SessionView) -> Iterator[str]:
         mark = _TUNNEL_MARKS[arrow] if tunnelled else clear
         yield (
             f" {side.number}({mark}):{_flow(side, arrow)},{view.protocol},{side.mac.hex()},{token},"
-            f"vlan 0,tun {_tunnel(side)},vsd 0,route {side.route_id}"
+            f"vlan {side.vlan},tun {_tunnel(side)},vsd 0,route {side.route_id}"
         )
 
 
@@ -71,7 +71,7 @@ def _extended(view: SessionView) -> Iterator[str]:
         mark = f"80{digit}8{'01' if arrow == '->' else '00'}"
         yield (
             f" if {side.number}(nspflag {mark}):{_flow(side, arrow)},{view.protocol},{side.mac.hex()},"
-            f"sess token {token},vlan 0,tun {_tunnel(side)},vsd 0,route {side.route_id}{window}{segment}"
+            f"sess token {token},vlan {side.vlan},tun {_tunnel(side)},vsd 0,route {side.route_id}{window}{segment}"
         )
 
 

@@ -22,7 +22,7 @@ class SideView:
     `gateway` is the next hop there, 0 when it is not known.
 
     `mac` is the neighbor's link address, zeros while unknown or behind a tunnel. `tunnel_id` is 0 for clear text.
-    `route_id` is the route towards the neighbor, 0 for none.
+    `route_id` is the route towards the neighbor, 0 for none; `vlan` the tag on that wire, 0 for none.
     """
 
     interface: str
@@ -36,6 +36,7 @@ class SideView:
     octets: int
     gateway: int = 0
     mtu: int = DEFAULT_MTU
+    vlan: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,4 +125,5 @@ def _side(arriving: Wing, leaving: Wing, flow: FlowTuple) -> SideView:
         arriving.octets,
         neighbor.address if neighbor is not None and tunnel is None else 0,
         arriving.ingress.mtu,
+        arriving.ingress.tag,
     )
