@@ -38,7 +38,10 @@ def test_no_address_has_two_owners(sent: list[tuple[int, int, int, bool, float]]
     box = Box(CONFIG)
     pool = box.device.services.dhcp.servers.servers["ethernet1"].pool
     for kind, number, address, named, seconds in sent:
-        options = {DhcpOption.MESSAGE_TYPE: bytes((kind,)), DhcpOption.REQUESTED_ADDRESS: address.to_bytes(4, "big")}
+        options: dict[int, bytes] = {
+            DhcpOption.MESSAGE_TYPE: bytes((kind,)),
+            DhcpOption.REQUESTED_ADDRESS: address.to_bytes(4, "big"),
+        }
         if named:
             options[DhcpOption.SERVER_IDENTIFIER] = (0x0A010101).to_bytes(4, "big")
         mac = b"\x02\0\0\0\0" + bytes((number,))
