@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from nsemu.cli.context import Context
 from nsemu.cli.grammar import Arguments, Command, Node, choice, keyword
-from nsemu.cli.settings import pbr
+from nsemu.cli.settings import l2tp, pbr
 from nsemu.cli.settings.ike_more import IPSEC_ITEMS
 from nsemu.cli.settings.layout import Each, block
 from nsemu.cli.settings.vrouter import ENTER_VROUTER, vrouter_scopes
@@ -58,6 +58,14 @@ NODES: tuple[Node, ...] = (
         "ipsec",
         "get ipsec information",
         keyword("access-session", "show access sessions", written("Access of IPsec sessions", *IPSEC_ITEMS)),
+    ),
+    keyword(
+        "l2tp",
+        "get l2tp information",
+        choice(
+            keyword("all", "show all tunnels", written("L2TP", *l2tp.TUNNEL.items)),
+            keyword("default", "show default settings", written("L2TP", *l2tp.DEFAULT.items)),
+        ),
     ),
     keyword(
         "pbr",
