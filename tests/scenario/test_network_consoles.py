@@ -150,9 +150,9 @@ def test_pages_help_and_keys(tmp_path: Path) -> None:
             assert line.count("\r\n") == 1
             expect.send("q")
             assert await expect.until("-> ") == erase + "ns208-> "
-            expect.send("get sys?")
-            assert await expect.match(r"get sys\Z") == (
-                "get sys?\r\nsystem               show system information\r\nns208-> get sys"
+            expect.send("get syst?")
+            assert await expect.match(r"get syst\Z") == (
+                "get syst?\r\nsystem               show system information\r\nns208-> get syst"
             )
             expect.send("\x15get ho\t\r")
             await expect.until("get hostname \r\n")
