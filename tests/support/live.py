@@ -31,9 +31,13 @@ _PING = Path(__file__).with_name("raw_ping.py")
 _SIOCETHTOOL, _SET_TX_CHECKSUM = 0x8946, 0x17
 _numbers = count()
 
+_PLUGINS = (
+    "random nonce aes des sha1 sha2 md5 hmac gmp openssl kernel-libipsec kernel-netlink socket-default vici updown "
+    "xauth-generic"
+)
 STRONGSWAN_CONF = """
 charon {{
-  load = random nonce aes des sha1 sha2 md5 hmac gmp openssl kernel-libipsec kernel-netlink socket-default vici updown
+  load = {plugins}
   i_dont_care_about_security_and_use_aggressive_mode_psk = yes
   retransmit_timeout = 1.0
   plugins {{ vici {{ socket = unix://{folder}/vici }} }}
@@ -201,7 +205,7 @@ class Charon:
 @contextmanager
 def charon(folder: Path, space: Wire, lab: Lab) -> Iterator[Charon]:
     """charon with files of its own, until the block ends."""
-    (folder / "strongswan.conf").write_text(STRONGSWAN_CONF.format(folder=folder))
+    (folder / "strongswan.conf").write_text(STRONGSWAN_CONF.format(folder=folder, plugins=_PLUGINS))
     # Its PID file is in a fixed place under /run, so that gets a file system of its own.
     inside = f"mount -t tmpfs none /run && exec env STRONGSWAN_CONF={folder}/strongswan.conf {CHARON}"
     running = Charon(folder, space, space.start("unshare", "-m", "sh", "-c", inside, output=subprocess.DEVNULL))
