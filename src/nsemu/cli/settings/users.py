@@ -8,6 +8,7 @@ from dataclasses import fields, replace
 from nsemu.cli.grammar import Arguments, Row, Setting
 from nsemu.cli.settings.checks import check_capacity, not_emulated, refuse_if_used, require
 from nsemu.config.device import DeviceConfig
+from nsemu.config.distinguished_name import check_name
 from nsemu.config.editor import Editor
 from nsemu.config.errors import ConfigError, DuplicateError, NotFoundError
 from nsemu.config.ike import Identity, IdentityType
@@ -134,8 +135,8 @@ def _set_ike_id(editor: Editor, arguments: Arguments) -> None:
     text, kind = arguments["ike_id"], arguments.get("id_kind")
     # E074: without a type, the ID says which it is.
     kind = kind if kind is not None else _INFERRED[Identity.infer(text).type]
-    if kind in {IkeIdKind.WILDCARD, IkeIdKind.CONTAINER} and "=" not in text:
-        raise ConfigError(f"invalid distinguished name {text} (elements like ou=sales expected)")
+    if kind in {IkeIdKind.WILDCARD, IkeIdKind.CONTAINER}:
+        check_name(kind, text)
     shared = UserIkeId(kind, text, arguments.get("share_limit", 1))
     editor.users.put(user.name, replace(user, ike_id=shared, types=user.types | {UserType.IKE}))
     for group in editor.user_groups.values():
