@@ -9,7 +9,7 @@ west (10.0.0.1)          NAT 1.1.1.1             east (2.2.2.2)
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import pytest
 
@@ -24,35 +24,15 @@ from nsemu.ike.events import (
     Phase2InboundReady,
 )
 from nsemu.ike.nat_traversal import VARIANTS
-from nsemu.ike.parameters import Datagram, Endpoint, Ends, EngineSettings, NatVariant
+from nsemu.ike.parameters import Endpoint, Ends, EngineSettings, NatVariant
 from nsemu.sim.scheduler import SECOND
 from nsemu.wire.address import parse_ipv4
 from nsemu.wire.isakmp import parse_header, parse_payloads
 from support.ike import EAST, Pair, keys_match, p2, texts
+from support.ike_nat import INSIDE, OUTSIDE, Nat
 
-INSIDE = parse_ipv4("10.0.0.1")
-OUTSIDE = parse_ipv4("1.1.1.1")
 ALL = (NatVariant.DRAFT_00, NatVariant.DRAFT_02, NatVariant.RFC_3947)
 DRAFTS = ALL[:2]
-
-
-@dataclass
-class Nat:
-    """Translates what west sends: one public port for each of its ports."""
-
-    public: int = OUTSIDE
-    first: int = 1024
-    ports: dict[int, int] = field(default_factory=dict)
-
-    def __call__(self, _number: int, datagram: Datagram) -> Sequence[Datagram]:
-        source, destination = datagram.source, datagram.destination
-        if source.address == INSIDE:
-            port = self.ports.setdefault(source.port, self.first + len(self.ports))
-            return (datagram._replace(source=Endpoint(self.public, port)),)
-        inside = [own for own, port in self.ports.items() if port == destination.port]
-        if destination.address != self.public or not inside:
-            return ()
-        return (datagram._replace(destination=Endpoint(INSIDE, inside[0])),)
 
 
 def natted(

@@ -185,6 +185,13 @@ def _compare_tunnels(one: _End, other: _End, subject: str) -> Iterator[Finding]:
         if not plans:
             unused = f"no VPN of {end.node.name} that is in use has this gateway"
             yield Finding(subject, "vpn", unused, (end.line, back.line))
+    modes = {plan.settings.transport for plan in ours}, {plan.settings.transport for plan in theirs}
+    if ours and theirs and modes[0].isdisjoint(modes[1]):
+        named = one.node.vpn_line(ours[0].vpn), other.node.vpn_line(theirs[0].vpn)
+        first, second = ("transport" if True in mode else "tunnel" for mode in modes)
+        message = f"the modes of the VPNs differ: {one.node.name} has {first} mode, {other.node.name} {second} mode"
+        yield Finding(subject, "vpn mode", message, named)
+        return
     mirrored = {plan.selector: plan for plan in theirs}
     matched: list[TunnelPlan] = []
     lonely: list[TunnelPlan] = []
@@ -247,6 +254,8 @@ def _ways(end: _End) -> Iterator[Finding]:
             yield from _bound(node, tunnel, tunnel.bind_interface)
         elif tunnel.gateway == gateway.name and not any(plan.vpn == tunnel.name for plan in node.plans):
             message = f"no policy uses vpn {tunnel.name}, and it is bound to no interface"
+            if tunnel.transport:
+                message = f"vpn {tunnel.name} is in transport mode, and no policy names it with l2tp"
             yield Finding(subject, "policy", message, (node.vpn_line(tunnel.name),))
 
 

@@ -287,7 +287,8 @@ class Compiler:
             if path.bound is not None:
                 bound.setdefault(path.bound.name, []).append(identifier)
         state.paths = paths
-        clients = [identifier for identifier, plan in self.plans.items() if plan.caller]
+        state.transports = tuple(path for path in paths.values() if path.transport)
+        clients = [identifier for identifier, plan in self.plans.items() if plan.caller and not plan.settings.transport]
         state.clients = ClientTable(
             tuple(paths[one] for one in sorted(clients, key=lambda one: self.plans[one].caller))
         )
@@ -301,7 +302,7 @@ class Compiler:
         state = self._state
         of_policy: dict[int, list[TunnelPath]] = {}
         for identifier, plan in sorted(self.plans.items()):
-            for policy_id in plan.policies if not plan.caller else ():
+            for policy_id in plan.policies if not plan.caller and not plan.settings.transport else ():
                 of_policy.setdefault(policy_id, []).append(state.paths[identifier])
         state.policy_paths, state.redundant = {}, {}
         for policy_id, found in of_policy.items():
@@ -324,6 +325,7 @@ class Compiler:
         path.replay = plan.replay
         path.policies = plan.policies
         path.inner = plan.selector.remote if plan.caller else None
+        path.transport = plan.settings.transport
         return path
 
 

@@ -315,7 +315,8 @@ def _seal(step: steps.EspSeal, ends: steps.Endpoints | None) -> _Words:
     outer = f"{format_ipv4(step.source)} > {format_ipv4(step.destination)} {step.protocol}"
     outer += f" spi {step.spi:08x} seq {step.sequence}"
     inner = describe(ends) if ends is not None else "the packet"
-    text = f"sealed for VPN {step.vpn} with {step.algorithms}"
+    how = " in transport mode" if step.transport else ""
+    text = f"sealed{how} for VPN {step.vpn} with {step.algorithms}"
     return _Words(Stage.TUNNEL, text, _nested(outer, step.outer_length, inner, step.inner_length))
 
 
@@ -330,6 +331,8 @@ def _nested(outer: str, outer_length: int, inner: str, inner_length: int) -> tup
 def _open(step: steps.EspOpen, _ends: object) -> _Words:
     source = f"{format_ipv4(step.source)} > {format_ipv4(step.destination)}"
     text = f"opened: {step.protocol} {source} spi {step.spi:08x} of VPN {step.vpn}, {step.inner_length} octets inside"
+    if step.transport:
+        return _Words(Stage.TUNNEL, text, ("in transport mode: the header is the packet's own",))
     return _Words(Stage.TUNNEL, text, (f"goes on as if it had come in on {step.interface}",))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nsemu.ike.events import Phase2Completed, Phase2InboundReady, SaKeys
 from nsemu.ike.parameters import NatVariant
-from nsemu.ipsec.sa import DfBit, SaParameters, UdpPorts
+from nsemu.ipsec.sa import DfBit, SaMode, SaParameters, UdpPorts
 
 
 def sa_parameters(
@@ -39,4 +39,6 @@ def sa_parameters(
         df=marks[0],
         udp=udp,
         dscp=marks[1],
+        mode=SaMode.TRANSPORT if event.transport else SaMode.TUNNEL,
+        originals=event.originals,
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from nsemu.config.address import PREDEFINED_ADDRESSES
+from nsemu.config.address import DIALUP_PREFIX, PREDEFINED_ADDRESSES
 from nsemu.config.algorithms import AuthenticationMethod
 from nsemu.config.bridge import zone_of_outgoing
 from nsemu.config.device import DeviceConfig
@@ -35,8 +35,10 @@ from nsemu.ipsec.manual import ENCRYPTION_PURPOSE, INTEGRITY_PURPOSE, key_from_p
 from nsemu.ipsec.sa import DfBit, SaParameters
 from nsemu.ipsec.tunnel import NO_POLICY, TunnelSettings
 from nsemu.wire.address import AddressError, Prefix, parse_ipv4
+from nsemu.wire.ipv4 import PROTOCOL_UDP
 
 ANYWHERE = Prefix(0, 0)
+L2TP_PORT = 1701
 
 Lookup = Callable[[str], tuple[int, ...]]
 """Domain name → its addresses, none while it is not resolved."""
@@ -88,8 +90,7 @@ def plan_tunnels(config: DeviceConfig, addresses: dict[str, int], lookup: Lookup
     """The tunnels of a configuration, in the order of its VPNs. `addresses` are the interfaces' own."""
     by_vpn: dict[str, list[Policy]] = {}
     for policy in config.policies.values():
-        # L2TP inside a VPN is not built yet: such a policy has no tunnel, so that nothing leaves without it.
-        for name in vpns_of_policy(config, policy) if policy.l2tp is None else ():
+        for name in vpns_of_policy(config, policy):
             by_vpn.setdefault(name, []).append(policy)
     plans: list[TunnelPlan] = []
     for vpn in config.vpns.values():
@@ -100,7 +101,7 @@ def plan_tunnels(config: DeviceConfig, addresses: dict[str, int], lookup: Lookup
         peer = gateway_address(gateway, lookup) if gateway is not None else None
         if gateway is not None and (is_dynamic(gateway) or gateway.dialup is not None):
             peer = 0  # until it has come
-        if gateway is None or peer is None or vpn.transport:
+        if gateway is None or peer is None:
             continue
         proposals = phase2_proposals(config, vpn)
         if not proposals:
@@ -148,6 +149,9 @@ def _plans_of(
     policies: list[Policy],
 ) -> Iterator[TunnelPlan]:
     configured = configured_selector(config, vpn.proxy_id) if vpn.proxy_id is not None else None
+    if vpn.transport:  # B137: nothing but L2TP between the two ends, whatever the policies and the proxy ID say
+        configured = _endpoints(config, vpn, settings)
+        policies = [policy for policy in policies if policy.l2tp is not None]
     if vpn.bind_interface is not None:
         yield TunnelPlan(
             vpn.name, configured or Selector(), settings, proposals, vpn.replay, "", idle_time=vpn.idle_time
@@ -168,6 +172,14 @@ def _plans_of(
         yield TunnelPlan(vpn.name, selector, own, proposals, vpn.replay, carrier, ids, idle_time=vpn.idle_time)
 
 
+def _endpoints(config: DeviceConfig, vpn: Vpn, settings: TunnelSettings) -> Selector:
+    """The proxy ID of transport mode: L2TP of the device and its peer, whoever the dialup client is (B137, B283)."""
+    gateway = config.gateways[vpn.gateway]
+    dialup = gateway.dialup is not None or not settings.peer
+    remote = DIALUP_PREFIX if dialup else Prefix(settings.peer, 32)
+    return Selector(Prefix(settings.local, 32), remote, PROTOCOL_UDP, L2TP_PORT)
+
+
 def _settings(vpn: Vpn, gateway: IkeGateway, peer: int, local: int, proposal: Phase2Proposal) -> TunnelSettings:
     return TunnelSettings(
         vpn.name,
@@ -181,6 +193,7 @@ def _settings(vpn: Vpn, gateway: IkeGateway, peer: int, local: int, proposal: Ph
         vpn.bind_interface,
         df=DfBit(vpn.df_bit),
         dscp=vpn.dscp or None,
+        transport=vpn.transport,
     )
 
 
@@ -413,4 +426,5 @@ def tunnel_parameters(identifier: int, plan: TunnelPlan, hop: int) -> TunnelPara
         plan.settings.bound_interface is not None,
         renewed=plan.renewed,
         hop=hop,
+        transport=plan.settings.transport,
     )

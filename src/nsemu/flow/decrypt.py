@@ -5,7 +5,7 @@ from __future__ import annotations
 from struct import Struct
 
 from nsemu.flow.forward import drop
-from nsemu.flow.packet import ESP, Packet
+from nsemu.flow.packet import ESP, UDP, Packet
 from nsemu.flow.state import FlowState
 from nsemu.flow.steps import EspOpen
 from nsemu.flow.tunnels import TunnelPath
@@ -14,6 +14,8 @@ from nsemu.ipsec.sa import IpsecFailure
 from nsemu.runtime.drop import DropReason
 
 _SPI_AND_SEQUENCE = Struct("!II")
+
+_L2TP_PORT = (1701).to_bytes(2, "big")
 
 _FAILURES = {
     IpsecFailure.REPLAY: DropReason.ESP_REPLAY,
@@ -54,9 +56,20 @@ def decapsulate(state: FlowState, packet: Packet, in_udp: int = 0) -> Packet | N
         if inner is IpsecFailure.REPLAY:
             state.upcalls.replayed(packet, path, spi, sequence)
         return None
+    if path.transport and not _is_l2tp(inner):
+        detail = f"{path.vpn} is in transport mode, for L2TP alone"
+        drop(packet, "ipsec", DropReason.SA_POLICY_DENY, detail, ("vpn", path.vpn))
+        return None
     if in_udp:
         _note_sender(state, packet, path, entry, start)
     return _opened(state, packet, path, entry, inner)
+
+
+def _is_l2tp(packet: bytes) -> bool:
+    """Whether a packet out of a transport mode SA is within its selectors: UDP to port 1701 (B293, RFC 3193 §4)."""
+    start = (packet[0] & 15) * 4
+    fragment = packet[6] & 0x1F or packet[7]
+    return packet[9] == UDP and not fragment and packet[start + 2 : start + 4] == _L2TP_PORT
 
 
 def _note_sender(state: FlowState, packet: Packet, path: TunnelPath, entry: InboundEntry, start: int) -> None:
@@ -86,7 +99,8 @@ def _opened(state: FlowState, packet: Packet, path: TunnelPath, entry: InboundEn
         name = ingress.name
         ends = (settings.peer, settings.local)
         protocol = entry.sa.parameters.protocol.name
-        trace.add(EspOpen(path.identifier, path.vpn, entry.sa.spi, *ends, len(inner), name, protocol))
+        opened = EspOpen(path.identifier, path.vpn, entry.sa.spi, *ends, len(inner), name, protocol, path.transport)
+        trace.add(opened)
     if path.bound is not None:
         ingress.counters.in_packets += 1
         ingress.counters.in_bytes += len(inner)

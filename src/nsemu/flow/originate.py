@@ -15,10 +15,11 @@ from nsemu.routing.resolve import resolve
 from nsemu.runtime.drop import DropReason
 from nsemu.runtime.interface import RunInterface
 from nsemu.runtime.trace import PacketTrace
-from nsemu.wire.ipv4 import FragmentationNeeded, Ipv4Packet, fragment
+from nsemu.wire.ipv4 import PROTOCOL_UDP, FragmentationNeeded, Ipv4Packet, fragment
 from nsemu.wire.summary import summarise
 
 _IPV4 = b"\x08\x00"
+_L2TP_PORT = (1701).to_bytes(2, "big")
 SELF = "self"
 """The interface at which traces and `debug flow` begin a packet that the device made."""
 
@@ -35,6 +36,7 @@ def originate(
     A source of 0 becomes the address of the egress interface. `through` forces a tunnel: answers to what came out of a
     policy-based tunnel go back into it, never in clear.
     """
+    through = through or _transport_towards(state, packet)
     if through is not None:
         _enter(state, packet, vrouter, trace)
         return _into_tunnel(state, through, packet, trace)
@@ -57,6 +59,15 @@ def originate(
         return _into_tunnel(state, path, packet, trace)
     neighbor = state.neighbors.neighbor(egress, resolution.entry.next_hop(packet.destination))
     return _out(state, neighbor, packet.build(), trace)
+
+
+def _transport_towards(state: FlowState, packet: Ipv4Packet) -> TunnelPath | None:
+    """The transport mode SA that protects L2TP between the packet's own ends (B137); None for anything else."""
+    if packet.protocol != PROTOCOL_UDP or packet.payload[:2] != _L2TP_PORT:
+        return None
+    ends = packet.source, packet.destination
+    found = (path for path in state.transports if (path.tunnel.settings.local, path.tunnel.settings.peer) == ends)
+    return next(found, None)
 
 
 def answer_in_frame(
@@ -128,7 +139,8 @@ def _into_tunnel(state: FlowState, path: TunnelPath, packet: Ipv4Packet, trace: 
     if trace is not None:
         sizes = (len(inner), len(outer), outer[4] << 8 | outer[5])
         ends = (tunnel.settings.local, peer)
-        trace.add(EspSeal(tunnel.identifier, path.vpn, sa.spi, sa.sequence, *ends, tunnel.label, *sizes))
+        name, mode = sa.parameters.protocol.name, path.transport
+        trace.add(EspSeal(tunnel.identifier, path.vpn, sa.spi, sa.sequence, *ends, tunnel.label, *sizes, name, mode))
     resolution = resolve(state.routes, path.outgoing.vrouter, peer)
     egress = state.interfaces.get(resolution.entry.interface or "") if resolution is not None else None
     if resolution is None or resolution.entry.discards or egress is None or egress.is_tunnel:

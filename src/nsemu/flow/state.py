@@ -117,6 +117,8 @@ class FlowState:
         self.indexes: dict[str, SessionIndex] = {}
         self.local_addresses: dict[int, RunInterface] = {}
         self.paths: dict[int, TunnelPath] = {}
+        self.transports: tuple[TunnelPath, ...] = ()
+        """Those in transport mode, into which L2TP of the device itself goes."""
         self.clients = ClientTable()
         self.policy_paths: dict[int, tuple[TunnelPath, ...]] = {}
         self.redundant: dict[int, tuple[TunnelPath, ...]] = {}

@@ -291,6 +291,7 @@ class EspSeal(Step):
     outer_length: int
     identification: int
     protocol: str = "ESP"
+    transport: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,6 +306,7 @@ class EspOpen(Step):
     inner_length: int
     interface: str
     protocol: str = "ESP"
+    transport: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ class TunnelPath:
     the decrypted packets of the latter arrive (B168), "" for the zone of the interface they came in on.
     `inner` is the network of the dialup client at the other end, None for any other tunnel, and `policies` are those
     that use the tunnel.
+    `transport` tells that packets between the two ends themselves go through it, L2TP alone (B015).
     `replay` asks for replay protection (B060); `negotiable` tells whether IKE knows the tunnel.
     `egress` and `neighbor` say where outer packets go; they hold while `generation` is the flow's.
     """
@@ -30,6 +31,7 @@ class TunnelPath:
         "outgoing",
         "policies",
         "replay",
+        "transport",
         "tunnel",
     )
 
@@ -41,6 +43,7 @@ class TunnelPath:
         self.inner: Prefix | None = None
         self.policies: tuple[int, ...] = ()
         self.replay = False
+        self.transport = False
         self.negotiable = False
         self.generation = -1
         self.egress: RunInterface | None = None

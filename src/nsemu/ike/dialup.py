@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 ANY_INNER: Final = Prefix(0xFFFFFFFF, 32)
 """As the remote half of a proxy ID: whatever inner address the client has (B147)."""
 
+_HOST_MASK: Final = b"\xff\xff\xff\xff"
 _PARTIAL: Final = (IdentityType.FQDN, IdentityType.U_FQDN)
 
 IdentityKey = tuple[int, bytes]
@@ -128,8 +129,13 @@ def is_full(context: IkeContext, gateway: Gateway) -> bool:
     return sum(1 for _ in others) >= caller.user.share_limit
 
 
-def template_tunnels(context: IkeContext, gateway: Gateway, identities: tuple[bytes, bytes]) -> list[Tunnel]:
-    """The configured tunnels that a proxy ID of a caller fits; `identities` are its ID payloads, its own first."""
+def template_tunnels(
+    context: IkeContext, gateway: Gateway, identities: tuple[bytes, bytes], *, hidden: bool = False
+) -> list[Tunnel]:
+    """The configured tunnels that a proxy ID of a caller fits; `identities` are its ID payloads, its own first.
+
+    With `hidden` this end is behind NAT, and the caller calls it by another address.
+    """
     caller = gateway.caller
     template = context.gateways.get(caller.key.gateway) if caller is not None else None
     theirs, ours = identities
@@ -137,9 +143,16 @@ def template_tunnels(context: IkeContext, gateway: Gateway, identities: tuple[by
     for tunnel in template.tunnels if template is not None else ():
         parameters = tunnel.parameters
         open_ = parameters.remote == ANY_INNER or (parameters.bound and not parameters.remote.length)
-        if tunnel.local_id == ours and (_takes_any(tunnel, theirs) if open_ else tunnel.remote_id == theirs):
+        if _is_own_end(tunnel, ours, hidden) and (_takes_any(tunnel, theirs) if open_ else tunnel.remote_id == theirs):
             found.append(tunnel)
     return found
+
+
+def _is_own_end(tunnel: Tunnel, ours: bytes, hidden: bool) -> bool:
+    """Whether a caller means our half of a proxy ID. In transport mode it names the address to which it sends."""
+    if hidden and tunnel.parameters.transport:
+        return tunnel.local_id[:4] == ours[:4] and ours[8:12] == _HOST_MASK
+    return tunnel.local_id == ours
 
 
 def _takes_any(tunnel: Tunnel, theirs: bytes) -> bool:
@@ -149,26 +162,33 @@ def _takes_any(tunnel: Tunnel, theirs: bytes) -> bool:
     uses that knows what a source port is.
     """
     parameters = tunnel.parameters
+    if parameters.transport and theirs[8:12] != _HOST_MASK:
+        return False  # transport mode has no network behind its end
     protocol, port = theirs[1], int.from_bytes(theirs[2:4], "big")
     inner = Prefix(int.from_bytes(theirs[4:8], "big"), int.from_bytes(theirs[8:12], "big").bit_count())
     usable = inner.length > 0 and inner.address >> 28 < 0xE and inner.address >> 24 not in (0, 127)
     return usable and protocol == parameters.protocol and port in (0, parameters.port)
 
 
-def tunnel_for(context: IkeContext, gateway: Gateway, template: Tunnel, theirs: bytes) -> Tunnel | None:
+def tunnel_for(
+    context: IkeContext, gateway: Gateway, template: Tunnel, identities: tuple[bytes, bytes]
+) -> Tunnel | None:
     """The tunnel of a caller for one of its proxy IDs, made if need be; None when the device has no room for it."""
+    theirs, ours = identities
     for known in gateway.tunnels:
         if known.template is template and known.remote_id == theirs:
             return known
     caller = gateway.caller
     assert caller is not None
     inner = Prefix(int.from_bytes(theirs[4:8], "big"), int.from_bytes(theirs[8:12], "big").bit_count())
+    if template.parameters.transport:  # what NAT makes of its address is where the caller is
+        inner = Prefix(gateway.address, 32)
     asked = DialupTunnel(template.parameters.id, caller.number, gateway.address, inner)
     identifier = context.claim(asked)
     if identifier is None:
         return None
     tunnel = Tunnel(replace(template.parameters, id=identifier, remote=inner), gateway)
-    tunnel.template, tunnel.remote_id, tunnel.local_id = template, theirs, template.local_id
+    tunnel.template, tunnel.remote_id, tunnel.local_id = template, theirs, ours
     gateway.tunnels.append(tunnel)
     context.tunnels[identifier] = tunnel
     return tunnel

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import NamedTuple
 
 from nsemu.config.algorithms import ExchangeMode
 from nsemu.config.ike import Phase1Proposal, Phase2Proposal
@@ -36,6 +37,7 @@ class Refusal(Enum):
 
     NO_PROPOSAL = "no acceptable proposal"
     PFS_GROUP = "PFS group"
+    ENCAPSULATION = "encapsulation mode"
     PROXY_ID = "proxy ID"
     IDENTITY = "identity"
     AUTHENTICATION = "authentication"
@@ -73,6 +75,13 @@ class Watch(Enum):
 
     DPD = "dead peer detection"
     HEARTBEAT = "heartbeats"
+
+
+class Originals(NamedTuple):
+    """The two ends of a transport mode SA through NAT as the peer sees them: its own address and ours."""
+
+    peer: int
+    own: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +224,7 @@ class Phase2InboundReady(Event):
 
     Its last message may be lost or overtaken, so a device that waits for Phase2Completed may drop packets. What follows
     is either Phase2Completed with the same `inbound`, or SaRemoved. `nat` says how ESP is carried in UDP, if it is.
+    With `transport` the mode is transport mode; `originals` then tells what NAT has changed, as far as the peer said.
     """
 
     tunnel_id: int
@@ -226,14 +236,17 @@ class Phase2InboundReady(Event):
     lifetime: int
     lifesize: int
     nat: NatVariant | None = None
+    transport: bool = False
+    originals: Originals | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Phase2Completed(Event):
     """A pair of IPsec SAs is ready for use.
 
-    `lifetime` in seconds, `lifesize` in kilobytes (0 for no limit); `nat` as in Phase2InboundReady. `current` is False
-    when another pair, negotiated at the same time, is to be preferred: both ends come to the same choice.
+    `lifetime` in seconds, `lifesize` in kilobytes (0 for no limit); the last three as in Phase2InboundReady.
+    `current` is False when another pair, negotiated at the same time, is to be preferred: both ends come to the same
+    choice.
     """
 
     tunnel_id: int
@@ -248,6 +261,8 @@ class Phase2Completed(Event):
     lifesize: int
     current: bool
     nat: NatVariant | None = None
+    transport: bool = False
+    originals: Originals | None = None
 
 
 @dataclass(frozen=True, slots=True)

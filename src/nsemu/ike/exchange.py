@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from nsemu.config.algorithms import ExchangeMode
 from nsemu.ike.errors import PeerError
-from nsemu.ike.events import Refusal, Role
+from nsemu.ike.events import Originals, Refusal, Role
 from nsemu.ike.keys import Phase1Keys
 from nsemu.ike.parameters import Endpoint, Ends, NatVariant
 from nsemu.runtime.crypto.ciphers import decrypt_cbc, encrypt_cbc
@@ -292,6 +292,7 @@ class QuickMode(Exchange):
         "key_pair",
         "message_id",
         "nonces",
+        "originals",
         "peer_spi",
         "phase1",
         "role",
@@ -320,6 +321,8 @@ class QuickMode(Exchange):
         """Whether one end has set the commit bit."""
         self.hop = 0
         """The address of the peer's tunnel interface, 0 unless it was told."""
+        self.originals: Originals | None = None
+        """The two ends as the peer sees them, in transport mode through NAT."""
         self.inbound_keys: SaKeys | None = None
         """Set once the device has been told of the inbound SA."""
 

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 from nsemu.config.algorithms import ExchangeMode
 from nsemu.ike import events
 from nsemu.ike.events import Event, Failure, Refusal, Role
+from nsemu.ike.proposals import MODE_NAMES
 from nsemu.wire.address import Prefix, format_ipv4
 from nsemu.wire.isakmp_payloads import NotifyType
 
@@ -148,6 +149,9 @@ def _phase2_failed(event: events.Phase2Failed, _interface: str) -> list[str]:
     if event.refusal is Refusal.PFS_GROUP:
         received_group, expected_group = event.details
         return _phase2(event, f"Received DH group {received_group} instead of expected group {expected_group} for PFS.")
+    if event.refusal is Refusal.ENCAPSULATION:
+        offered, wanted = (MODE_NAMES.get(int(str(mode)), f"mode {mode}") for mode in event.details)
+        return _phase2(event, f"Received a proposal for {offered} instead of {wanted}. Negotiations failed.")
     if event.refusal is not None:
         return _phase2(event, _PHASE2_REFUSALS[event.refusal])
     text = _FAILURES.get(event.reason)

@@ -11,27 +11,39 @@ from dataclasses import dataclass
 from typing import Final
 
 from nsemu.ike.context import IkeContext
-from nsemu.ike.events import NatDetected, NatUnsupported
+from nsemu.ike.events import NatDetected, NatUnsupported, Originals
 from nsemu.ike.exchange import Message, Payloads, Phase1Sa
+from nsemu.ike.identification import ID_IPV4
 from nsemu.ike.parameters import NAT_PORT, Endpoint, Ends, NatVariant
+from nsemu.ike.proposals import (
+    DRAFT_UDP_TRANSPORT_MODE,
+    DRAFT_UDP_TUNNEL_MODE,
+    TRANSPORT_MODE,
+    TUNNEL_MODE,
+    UDP_TRANSPORT_MODE,
+    UDP_TUNNEL_MODE,
+)
 from nsemu.runtime.crypto.integrity import digest
 from nsemu.wire.isakmp import PayloadType
-
-_TUNNEL_MODE: Final = 1  # RFC 2407 §4.5
+from nsemu.wire.isakmp_payloads import build_identification, parse_identification
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
     """One of the documents. `announced` is the vendor ID that is sent, `known` are those that are accepted.
 
-    `payload` is the type of NAT-D payloads, `tunnel_mode` the encapsulation mode of tunnels in UDP. Without `floats`
-    IKE and ESP stay on port 500.
+    `payload` is the type of NAT-D payloads, `tunnel_mode` and `transport_mode` are the encapsulation modes in UDP, and
+    `original` is the type of NAT-OA payloads: two of them with `both_originals`, else the sender's own address alone.
+    Without `floats` IKE and ESP stay on port 500.
     """
 
     announced: bytes
     known: frozenset[bytes]
     payload: int
     tunnel_mode: int
+    transport_mode: int
+    original: int
+    both_originals: bool = False
     floats: bool = True
 
 
@@ -43,10 +55,25 @@ _DRAFT_02_IDS: Final = (
 )
 _RFC_3947_ID: Final = bytes.fromhex("4a131c81070358455c5728f20e95452f")
 
+_DRAFT_VALUES: Final = (
+    PayloadType.NAT_D_DRAFT,
+    DRAFT_UDP_TUNNEL_MODE,
+    DRAFT_UDP_TRANSPORT_MODE,
+    PayloadType.NAT_OA_DRAFT,
+)
+
 VARIANTS: Final = {
-    NatVariant.RFC_3947: Variant(_RFC_3947_ID, frozenset((_RFC_3947_ID,)), PayloadType.NAT_D, 3),
-    NatVariant.DRAFT_02: Variant(_DRAFT_02_IDS[0], frozenset(_DRAFT_02_IDS), PayloadType.NAT_D_DRAFT, 61443),
-    NatVariant.DRAFT_00: Variant(_DRAFT_00_ID, frozenset((_DRAFT_00_ID,)), PayloadType.NAT_D_DRAFT, 61443, False),
+    NatVariant.RFC_3947: Variant(
+        _RFC_3947_ID,
+        frozenset((_RFC_3947_ID,)),
+        PayloadType.NAT_D,
+        UDP_TUNNEL_MODE,
+        UDP_TRANSPORT_MODE,
+        PayloadType.NAT_OA,
+        both_originals=True,
+    ),
+    NatVariant.DRAFT_02: Variant(_DRAFT_02_IDS[0], frozenset(_DRAFT_02_IDS), *_DRAFT_VALUES),
+    NatVariant.DRAFT_00: Variant(_DRAFT_00_ID, frozenset((_DRAFT_00_ID,)), *_DRAFT_VALUES, floats=False),
 }
 """Newest first."""
 
@@ -59,10 +86,10 @@ class NatMap:
     local: bool
     remote: bool
 
-    @property
-    def tunnel_mode(self) -> int:
-        """The encapsulation mode of tunnels."""
-        return VARIANTS[self.variant].tunnel_mode
+    def mode(self, transport: bool) -> int:
+        """The encapsulation mode of tunnels, or of transport mode."""
+        variant = VARIANTS[self.variant]
+        return variant.transport_mode if transport else variant.tunnel_mode
 
 
 def announce(context: IkeContext, sa: Phase1Sa) -> Payloads:
@@ -121,6 +148,43 @@ def float_ports(sa: Phase1Sa) -> None:
         sa.local, sa.peer = sa.local._replace(port=NAT_PORT), sa.peer._replace(port=NAT_PORT)
 
 
-def encapsulation_mode(sa: Phase1Sa) -> int:
-    """The encapsulation mode of the tunnels that are negotiated under this SA."""
-    return _TUNNEL_MODE if sa.nat is None else sa.nat.tunnel_mode
+def encapsulation_mode(sa: Phase1Sa, transport: bool) -> int:
+    """The encapsulation mode, tunnel or transport, of what is negotiated under this SA."""
+    if sa.nat is not None:
+        return sa.nat.mode(transport)
+    return TRANSPORT_MODE if transport else TUNNEL_MODE
+
+
+def tell_originals(sa: Phase1Sa, transport: bool) -> Payloads:
+    """The NAT-OA payloads of a quick mode for transport mode through NAT: the addresses as this end sees them.
+
+    RFC 3947 §5.2: the initiator's first, then the responder's. Drafts 00 and 02 have the sender's own alone.
+    """
+    if sa.nat is None or not transport:
+        return []
+    variant = VARIANTS[sa.nat.variant]
+    initiator, responder = (sa.peer, sa.local) if sa.is_responder else (sa.local, sa.peer)
+    ends = (initiator, responder) if variant.both_originals else (sa.local,)
+    return [(variant.original, build_identification(ID_IPV4, 0, 0, end.address.to_bytes(4, "big"))) for end in ends]
+
+
+def read_originals(sa: Phase1Sa, message: Message, *, from_initiator: bool) -> Originals | None:
+    """Both addresses as the peer sees them; None unless it told its own. Raises MalformedPacket for a stump.
+
+    The payload is laid out as an ID payload without protocol and port.
+    """
+    if sa.nat is None:
+        return None
+    told = [_address(body) for body in message.all(VARIANTS[sa.nat.variant].original)]
+    if not told or None in told:
+        return None
+    addresses = [address for address in told if address is not None]
+    if len(addresses) == 1:  # its own alone: ours it sees as it is, unless NAT is on our side too
+        return None if sa.nat.local else Originals(addresses[0], sa.local.address)
+    peer, own = addresses[:2] if from_initiator else addresses[1::-1]
+    return Originals(peer, own)
+
+
+def _address(body: bytes) -> int | None:
+    kind, _protocol, _port, data = parse_identification(body)
+    return int.from_bytes(data, "big") if kind == ID_IPV4 and len(data) == 4 else None

@@ -48,6 +48,8 @@ def install(context: IkeContext, quick: QuickMode) -> None:
             choice.lifesize,
             current,
             sa.nat.variant if sa.nat is not None else None,
+            tunnel.parameters.transport,
+            quick.originals,
         )
     )
     quick.shared, quick.key_pair, quick.inbound_keys = b"", None, None

@@ -143,7 +143,8 @@ class TunnelParameters:
     `local` and `remote` are networks; `protocol` and `port` are the service of the proxy ID, 0 for any.
     `replay` is carried for the data path only (B060: not negotiated). `bound` tells a tunnel of a tunnel interface.
     With `renewed` the SAs are replaced before they end whether anything used them or not (B344). `hop` is the address
-    of our tunnel interface, which a peer of our kind is told (B335), 0 for none.
+    of our tunnel interface, which a peer of our kind is told (B335), 0 for none. With `transport` the mode is transport
+    mode, between the two ends themselves (B137).
     """
 
     id: int
@@ -158,6 +159,7 @@ class TunnelParameters:
     bound: bool = False
     renewed: bool = False
     hop: int = 0
+    transport: bool = False
 
 
 @dataclass(frozen=True, slots=True)

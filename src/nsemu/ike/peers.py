@@ -172,10 +172,13 @@ class Tunnel:
     def __init__(self, parameters: TunnelParameters, gateway: Gateway) -> None:
         self.parameters = parameters
         self.gateway = gateway
-        offered = offered_phase2(parameters.proposals)
+        proposals = [
+            item for item in parameters.proposals if not parameters.transport or item.protocol is IpsecProtocol.ESP
+        ]
+        offered = offered_phase2(proposals)
         self.offer = offer_phase2(offered)
         self.offered = {phase2_key(proposal): proposal for proposal in reversed(offered)}
-        self.acceptable = {phase2_key(proposal): proposal for proposal in reversed(parameters.proposals)}
+        self.acceptable = {phase2_key(proposal): proposal for proposal in reversed(proposals)}
         self._in_udp: dict[int, tuple[bytes, ...]] = {}
         service = parameters.protocol, parameters.port
         self.local_id = encode_selector(Selector(parameters.local, *service))
@@ -194,8 +197,11 @@ class Tunnel:
         return True
 
     def offer_in(self, mode: int) -> tuple[bytes, ...]:
-        """The offer with an encapsulation mode: what UDP carries is ESP alone (B299). Empty when nothing is left."""
-        if mode == TUNNEL_MODE:
+        """The offer with an encapsulation mode; empty when nothing is left.
+
+        What UDP carries is ESP alone (B299), and so is what runs in transport mode (B016).
+        """
+        if mode == TUNNEL_MODE and not self.parameters.transport:
             return self.offer
         if mode not in self._in_udp:
             esp = [item for item in offered_phase2(self.parameters.proposals) if item.protocol is IpsecProtocol.ESP]

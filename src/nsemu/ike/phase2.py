@@ -260,7 +260,8 @@ def _announce_inbound(context: IkeContext, quick: QuickMode) -> None:
     names = sa.gateway.parameters.name, sa.peer.address, tunnel.parameters.id, quick.message_id
     ends, lifetimes = (sa.local, sa.peer), (choice.lifetime, choice.lifesize)
     nat = sa.nat.variant if sa.nat is not None else None
-    context.events.append(Phase2InboundReady(*names, choice.proposal, *ends, keys, *lifetimes, nat))
+    mode = tunnel.parameters.transport, quick.originals
+    context.events.append(Phase2InboundReady(*names, choice.proposal, *ends, keys, *lifetimes, nat, *mode))
 
 
 def _retransmission_limit(context: IkeContext, exchange: Exchange) -> None:

@@ -40,7 +40,23 @@ _MODP: Final = 1
 _SECONDS: Final = 1
 _KILOBYTES: Final = 2
 TUNNEL_MODE: Final = 1
-"""The encapsulation mode without UDP (RFC 2407 §4.5)."""
+TRANSPORT_MODE: Final = 2
+"""The encapsulation modes without UDP (RFC 2407 §4.5)."""
+UDP_TUNNEL_MODE: Final = 3
+UDP_TRANSPORT_MODE: Final = 4
+"""Those in UDP (RFC 3947 §5.1)."""
+DRAFT_UDP_TUNNEL_MODE: Final = 61443
+DRAFT_UDP_TRANSPORT_MODE: Final = 61444
+"""Those in UDP of the drafts before (draft-ietf-ipsec-nat-t-ike-02 §5.1)."""
+
+MODE_NAMES: Final = {
+    TUNNEL_MODE: "tunnel mode",
+    TRANSPORT_MODE: "transport mode",
+    UDP_TUNNEL_MODE: "tunnel mode in UDP",
+    UDP_TRANSPORT_MODE: "transport mode in UDP",
+    DRAFT_UDP_TUNNEL_MODE: "tunnel mode in UDP (draft)",
+    DRAFT_UDP_TRANSPORT_MODE: "transport mode in UDP (draft)",
+}
 
 # RFC 2409 Appendix A; AES: RFC 3602 §5.3. (algorithm, key length attribute or 0)
 P1_ENCRYPTION: Final = {
@@ -246,13 +262,20 @@ def read_phase1(transform: Transform) -> tuple[Phase1Key, Lifetimes] | None:
 
 def read_phase2(protocol: int, transform: Transform, mode: int = TUNNEL_MODE) -> tuple[Phase2Key, Lifetimes] | None:
     """What a Phase 2 transform asks for, None if it has something unknown or another encapsulation mode."""
+    read = _read_phase2(protocol, transform)
+    return read[:2] if read is not None and read[2] == mode else None
+
+
+def _read_phase2(protocol: int, transform: Transform) -> tuple[Phase2Key, Lifetimes, int] | None:
+    """What a Phase 2 transform asks for, and its encapsulation mode (0 when it names none)."""
     values: dict[int, int] = {}
     lifetimes = _take_attributes(transform.attributes, values, life_type=1)
-    if lifetimes is None or not values.keys() <= {3, 4, 5, 6} or values.get(4) != mode:
+    if lifetimes is None or not values.keys() <= {3, 4, 5, 6}:
         return None
     aes = protocol == PROTOCOL_ESP and transform.id == _ESP_AES
     length = values.get(6, 128 if aes else 0)
-    return Phase2Key(protocol, transform.id, length, values.get(5, 0), values.get(3, 0)), lifetimes
+    key = Phase2Key(protocol, transform.id, length, values.get(5, 0), values.get(3, 0))
+    return key, lifetimes, values.get(4, 0)
 
 
 def _take_attributes(
@@ -347,12 +370,15 @@ def _phase2_choice(ours: Phase2Proposal, offered: Lifetimes, spi: int, offer: Pr
 def _no_phase2_proposal(
     sa: SecurityAssociation, acceptable: Mapping[Phase2Key, Phase2Proposal], mode: int
 ) -> PeerError:
-    """The refusal, which names the PFS group if that alone is what differs."""
+    """The refusal, which names the encapsulation mode or the PFS group if that alone is what differs."""
     expected: dict[Phase2Key, int] = {}
     for key in acceptable:
         expected.setdefault(key._replace(group=0), key.group)
     for proposal in sa.proposals:
         for transform in proposal.transforms:
+            found = _read_phase2(proposal.protocol, transform)
+            if found and found[2] != mode and found[0] in acceptable:
+                return PeerError(NotifyType.NO_PROPOSAL_CHOSEN, Refusal.ENCAPSULATION, found[2], mode)
             read = read_phase2(proposal.protocol, transform, mode)
             if read and read[0]._replace(group=0) in expected:
                 groups = read[0].group, expected[read[0]._replace(group=0)]

@@ -26,7 +26,7 @@ from nsemu.ike.errors import PeerError
 from nsemu.ike.events import ProxyIdIgnored, ReceivedProxyId, Refusal
 from nsemu.ike.exchange import Message, Payloads, Phase1Sa, QuickMode, State
 from nsemu.ike.identification import Selector, decode_selector, encode_selector
-from nsemu.ike.nat_traversal import encapsulation_mode
+from nsemu.ike.nat_traversal import encapsulation_mode, read_originals, tell_originals
 from nsemu.ike.peers import Tunnel
 from nsemu.ike.proposals import (
     DEFAULT_LIFETIME,
@@ -67,7 +67,8 @@ def offer(context: IkeContext, quick: QuickMode, tunnel: Tunnel) -> Payloads:
     quick.inbound_spi = context.new_spi()
     quick.nonces = context.stream.octets(context.settings.nonce_size)
     spi = quick.inbound_spi.to_bytes(4, "big")
-    body = spi.join(tunnel.offer_in(encapsulation_mode(quick.phase1)))
+    transport = tunnel.parameters.transport
+    body = spi.join(tunnel.offer_in(encapsulation_mode(quick.phase1, transport)))
     payloads: Payloads = [(PayloadType.SA, body), (PayloadType.NONCE, quick.nonces)]
     group = tunnel.parameters.proposals[0].pfs
     if group is not None:
@@ -75,6 +76,7 @@ def offer(context: IkeContext, quick: QuickMode, tunnel: Tunnel) -> Payloads:
         payloads.append((PayloadType.KEY_EXCHANGE, quick.key_pair.public))
     quick.identities = [tunnel.local_id, tunnel.remote_id] if context.settings.send_proxy_ids else []
     payloads += [(PayloadType.IDENTIFICATION, identity) for identity in quick.identities]
+    payloads += tell_originals(quick.phase1, transport)
     payloads += tunnel_address.told(quick, WIRE_PROTOCOL[tunnel.parameters.proposals[0].protocol])
     return payloads
 
@@ -87,7 +89,9 @@ def answer(context: IkeContext, quick: QuickMode, message: Message) -> Payloads:
     tunnels = _find_tunnels(context, quick.phase1, identities)
     quick.tunnel = tunnels[0]
     make = any_phase2 if context.settings.accept_all_proposals else no_phase2
-    tunnel, choice = _choose(tunnels, offered, encapsulation_mode(quick.phase1), make)
+    tunnel, choice = _choose(quick.phase1, tunnels, offered, make)
+    transport = tunnel.parameters.transport
+    quick.originals = read_originals(quick.phase1, message, from_initiator=True) if transport else None
     theirs = peer_nonce(message)
     group = choice.proposal.pfs
     pair, shared = _exchange_keys(context, group, message)
@@ -101,6 +105,7 @@ def answer(context: IkeContext, quick: QuickMode, message: Message) -> Payloads:
     if pair is not None:
         payloads.append((PayloadType.KEY_EXCHANGE, pair.public))
     payloads += [(PayloadType.IDENTIFICATION, identity) for identity in identities]
+    payloads += tell_originals(quick.phase1, transport)
     if choice.shortened:
         lifetime = build_lifetime(choice.lifetime, choice.lifesize)
         notification = build_notification(choice.offer.protocol, NotifyType.RESPONDER_LIFETIME, spi, lifetime)
@@ -114,8 +119,8 @@ def _own_tunnel(context: IkeContext, phase1: Phase1Sa, found: Tunnel, identities
     """The tunnel itself; for a dialup client its own one, made of what was found. Raises PeerError without room."""
     if phase1.gateway.caller is None:
         return found
-    theirs, _ = _selectors(phase1, identities)
-    own = dialup.tunnel_for(context, phase1.gateway, found, encode_selector(theirs))
+    theirs, ours = _selectors(phase1, identities)
+    own = dialup.tunnel_for(context, phase1.gateway, found, (encode_selector(theirs), encode_selector(ours)))
     if own is None:
         raise PeerError(NotifyType.NO_PROPOSAL_CHOSEN, Refusal.TUNNEL_LIMIT)
     return own
@@ -145,7 +150,8 @@ def _mirrored_tunnels(context: IkeContext, phase1: Phase1Sa, identities: list[by
             return found
     remote, local = _selectors(phase1, identities)
     key = encode_selector(remote), encode_selector(local)
-    found = selectors.get(key) or dialup.template_tunnels(context, phase1.gateway, key)
+    hidden = phase1.nat is not None and phase1.nat.local
+    found = selectors.get(key) or dialup.template_tunnels(context, phase1.gateway, key, hidden=hidden)
     if found:
         return found
     received = ReceivedProxyId(local.prefix, remote.prefix, local.protocol, local.port, remote.protocol, remote.port)
@@ -162,14 +168,15 @@ def _selectors(phase1: Phase1Sa, identities: list[bytes]) -> tuple[Selector, Sel
 
 
 def _choose(
+    phase1: Phase1Sa,
     tunnels: list[Tunnel],
     offered: SecurityAssociation,
-    mode: int,
     make: Callable[[Phase2Key], Phase2Proposal | None],
 ) -> tuple[Tunnel, Phase2Choice]:
     """The first tunnel that accepts an offer; if none does, what the first one has against it."""
     refusal: PeerError | None = None
     for tunnel in tunnels:
+        mode = encapsulation_mode(phase1, tunnel.parameters.transport)
         try:
             return tunnel, choose_phase2(offered, tunnel.acceptable, mode, make)
         except PeerError as error:
@@ -193,7 +200,9 @@ def finish(_context: IkeContext, quick: QuickMode, message: Message) -> Payloads
     """Message 2 → 3: the initiator checks that it got what it offered."""
     tunnel = quick.tunnel
     assert tunnel is not None
-    choice = _take_choice(tunnel, message, encapsulation_mode(quick.phase1))
+    transport = tunnel.parameters.transport
+    choice = _take_choice(tunnel, message, encapsulation_mode(quick.phase1, transport))
+    quick.originals = read_originals(quick.phase1, message, from_initiator=False) if transport else None
     identities = message.all(PayloadType.IDENTIFICATION)
     if [decode_selector(body) for body in identities] != [decode_selector(body) for body in quick.identities]:
         raise PeerError(NotifyType.INVALID_ID_INFORMATION, Refusal.PROXY_ID)

@@ -11,7 +11,7 @@ from struct import Struct
 from typing import Final
 
 from nsemu.config.algorithms import Encryption, Integrity
-from nsemu.ipsec.encapsulation import DF, TTL, with_protocol
+from nsemu.ipsec.encapsulation import DF, TTL, renewed_checksum, with_protocol
 from nsemu.ipsec.sa import (
     MAXIMUM_SEQUENCE,
     DfBit,
@@ -70,6 +70,7 @@ class EspOutbound(OutboundSa):
         "_longest",
         "_next_block",
         "_overhead",
+        "_room",
         "_tails",
         "_tos",
         "_transport",
@@ -86,6 +87,7 @@ class EspOutbound(OutboundSa):
         self._overhead = _HEADERS + self._icv_size
         iv_size = 0 if parameters.encryption is Encryption.NULL else alignment
         self._longest = (0xFFFF - self._overhead - iv_size) // alignment * alignment - 2
+        self._room = 0xFFFF
         self._prepare_outer_header(parameters, stream)
         self._prepare_algorithms(parameters, stream)
 
@@ -178,8 +180,8 @@ class EspOutbound(OutboundSa):
         text = _join((packet[size:], _TAILS[pad][:-1], packet[9:10]))
         iv_size = 0 if self._update is None else self._alignment_mask + 1
         total = size + 8 + iv_size + len(text) + self._icv_size
-        if self.octets >= self.hard_octets or self.sequence >= MAXIMUM_SEQUENCE or total > 0xFFFF:
-            return self._refusal(total, 0xFFFF)
+        if self.octets >= self.hard_octets or self.sequence >= MAXIMUM_SEQUENCE or total > self._room:
+            return self._refusal(total, self._room)
         self.sequence += 1
         self.octets += len(packet)
         body = text if self._update is None else self._update(self._next_block() + text)
@@ -223,7 +225,8 @@ class EspInbound(InboundSa):
     def open(self, datagram: Octets, offset: int = 20) -> bytes | IpsecFailure:
         """An outer IPv4 packet with its ESP header at `offset` → the inner packet, or why there is none.
 
-        In transport mode the inner packet is the outer header, as if it had never been changed, and the payload.
+        In transport mode the inner packet is the outer header, as if it had never been changed, and the payload; in UDP
+        its checksum is that of the addresses which NAT has made (RFC 3948 §3.1.2).
         """
         if self.octets >= self.hard_octets:
             return self._fail(IpsecFailure.EXPIRED)
@@ -249,9 +252,11 @@ class EspInbound(InboundSa):
         # The first block is the deciphered IV, which means nothing.
         text = self._update(datagram[start:end]) if self._update is not None else bytes(datagram[start:end])
         if self._transport:
-            packet = _restored(datagram, offset, text, self._iv_size)
-            if packet is None:
+            restored = _restored(datagram, offset, text, self._iv_size)
+            if restored is None:
                 return self._fail(IpsecFailure.PADDING)
+            in_udp = self.parameters.udp is not None
+            packet = renewed_checksum(restored, self.parameters.originals) if in_udp else restored
         else:
             tail = _TAILS[text[-2]]
             stop = len(text) - len(tail)
@@ -273,6 +278,7 @@ def _restored(datagram: Octets, offset: int, text: bytes, iv_size: int) -> bytes
     """The packet of transport mode: the datagram's own header before the deciphered payload; None for bad padding."""
     tail = _TAILS[text[-2]][:-1]
     stop = len(text) - 1 - len(tail)
-    if offset < 20 or not text.endswith(tail, 0, -1) or stop < iv_size:
+    size = (datagram[0] & 15) * 4
+    if not 20 <= size <= offset or not text.endswith(tail, 0, -1) or stop < iv_size:
         return None
-    return with_protocol(datagram[:offset], offset + stop - iv_size, text[-1]) + text[iv_size:stop]
+    return with_protocol(datagram[:size], size + stop - iv_size, text[-1]) + text[iv_size:stop]

@@ -10,6 +10,7 @@ from dataclasses import replace
 from struct import Struct
 from typing import Final
 
+from nsemu.ipsec.encapsulation import with_protocol
 from nsemu.ipsec.esp import EspOutbound
 from nsemu.ipsec.sa import IpsecFailure, Octets, SaParameters, UdpPorts
 from nsemu.sim.entropy import Stream
@@ -25,7 +26,7 @@ _pack_udp: Final = Struct("!HHHH").pack
 
 
 class EspUdpOutbound(EspOutbound):
-    """Seals packets and puts them into UDP. Tunnel mode only."""
+    """Seals packets and puts them into UDP."""
 
     __slots__ = ("_ports",)
 
@@ -34,6 +35,7 @@ class EspUdpOutbound(EspOutbound):
         assert parameters.udp is not None
         self._ports = parameters.udp
         self._longest -= self._extra
+        self._room -= self._extra
 
     @property
     def _extra(self) -> int:
@@ -58,7 +60,8 @@ class EspUdpOutbound(EspOutbound):
         if isinstance(outer, IpsecFailure):
             return outer
         ports = self._ports
-        body = (_NON_IKE_MARKER if ports.marker else b"") + outer[20:]
+        size = (outer[0] & 15) * 4  # in transport mode the header is the packet's own, and may have options
+        body = (_NON_IKE_MARKER if ports.marker else b"") + outer[size:]
         length = len(body) + 8
         datagram = _pack_udp(ports.local, ports.peer, length, 0) + body
         if ports.checksum:
@@ -66,12 +69,7 @@ class EspUdpOutbound(EspOutbound):
             # RFC 768: a sum of 0 is sent as all ones.
             total = checksum(pseudo + datagram) or 0xFFFF
             datagram = datagram[:6] + total.to_bytes(2, "big") + body
-        header = bytearray(outer[:20])
-        header[2:4] = (20 + length).to_bytes(2, "big")
-        header[9] = _UDP
-        header[10:12] = b"\0\0"
-        header[10:12] = checksum(header).to_bytes(2, "big")
-        return bytes(header) + datagram
+        return with_protocol(outer[:size], size + length, _UDP) + datagram
 
 
 def esp_offset(packet: Octets, header_length: int, port: int) -> int:

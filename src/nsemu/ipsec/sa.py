@@ -99,6 +99,7 @@ class SaParameters:
 
     `local` and `peer` are the addresses of the tunnel's two ends, the same for both directions. Keys are octets of
     exactly the algorithm's size. `lifetime_seconds` and `lifesize_kilobytes`: 0 for no limit. `udp` is for NAT.
+    `originals` are, in transport mode in UDP, the peer's address and ours as the peer sees them, if it told.
     `dscp` marks the outer header; None copies the ToS octet (RFC 2401 §5.1.2.1). Its two lowest bits always stay.
     """
 
@@ -117,6 +118,7 @@ class SaParameters:
     df: DfBit = DfBit.CLEAR
     udp: UdpPorts | None = None
     dscp: int | None = None
+    originals: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         if not MINIMUM_SPI <= self.spi <= 0xFFFFFFFF:

@@ -23,7 +23,7 @@ class TunnelSettings:
     `bound_interface` is the tunnel interface of a route-based VPN; the policy ids are those of a policy-based one,
     as `get sa` prints them: `policy_in` on the `<` line, `policy_out` on the `>` line. The transform is that of the
     first proposal, shown until one has been negotiated. `df` is what becomes of the DF bit, `dscp` a mark. `gateway` is
-    the name of the IKE gateway, "" for a manual key tunnel.
+    the name of the IKE gateway, "" for a manual key tunnel. `transport`: the mode that L2TP uses (B015).
     """
 
     vpn: str
@@ -39,6 +39,7 @@ class TunnelSettings:
     policy_out: int = NO_POLICY
     df: DfBit = DfBit.CLEAR
     dscp: int | None = None
+    transport: bool = False
 
 
 @dataclass(slots=True)

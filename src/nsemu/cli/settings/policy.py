@@ -7,7 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 from nsemu.cli.grammar import Arguments, Row, Setting
-from nsemu.cli.settings import policy_auth, policy_checks, policy_dialup, policy_more, policy_nat, policy_pair
+from nsemu.cli.settings import (
+    policy_auth,
+    policy_checks,
+    policy_dialup,
+    policy_more,
+    policy_nat,
+    policy_pair,
+    vpn_transport,
+)
 from nsemu.cli.settings.checks import check_capacity, policy_zone, require, require_address, require_service
 from nsemu.config.device import DeviceConfig
 from nsemu.config.editor import Editor
@@ -110,6 +118,7 @@ def _check_references(editor: Editor, policy: Policy) -> None:
     vpn = require(editor.vpns, policy.vpn, "vpn")
     if vpn.bind_interface is not None:
         raise ConfigError(f"vpn {vpn.name} is bound to interface {vpn.bind_interface} and cannot be in a policy")
+    vpn_transport.check_policy(policy, vpn)
 
 
 def _place(editor: Editor, zones: ZonePair, number: int, index: Callable[[tuple[int, ...]], int]) -> None:

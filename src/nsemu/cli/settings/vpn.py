@@ -22,7 +22,7 @@ from nsemu.cli.grammar import (
     when_set,
     when_unset,
 )
-from nsemu.cli.settings import vpn_monitor
+from nsemu.cli.settings import vpn_monitor, vpn_transport
 from nsemu.cli.settings.checks import check_capacity, refuse_if_used, require
 from nsemu.cli.settings.ike_gateway_words import security
 from nsemu.cli.settings.transparent import check_policy_based
@@ -51,19 +51,18 @@ def _set_vpn(editor: Editor, arguments: Arguments) -> None:
         old = Vpn(name, gateway.name)
     if old.bind_interface is not None:
         check_policy_based(editor, name, gateway.outgoing_interface)
-    editor.vpns.put(
-        name,
-        replace(
-            old,
-            gateway=gateway.name,
-            security_level=arguments.get("level"),
-            proposals=proposals,
-            replay=arguments.get("replay", False),
-            idle_time=arguments.get("idle_time", 0),
-            manual=None,
-            transport=arguments.get("transport", False),
-        ),
+    vpn = replace(
+        old,
+        gateway=gateway.name,
+        security_level=arguments.get("level"),
+        proposals=proposals,
+        replay=arguments.get("replay", False),
+        idle_time=arguments.get("idle_time", 0),
+        manual=None,
+        transport=arguments.get("transport", False),
     )
+    vpn_transport.check_vpn(editor, vpn)
+    editor.vpns.put(name, vpn)
     check_groups(editor)
 
 
@@ -115,7 +114,9 @@ def _bind_interface(editor: Editor, vpn: Vpn, name: str) -> None:
     check_policy_based(editor, vpn.name, _outgoing_of(editor, vpn))
     # A VPN is either route-based or policy-based (Vol. 5, "Route-Based and Policy-Based Tunnels").
     refuse_if_used(f"vpn {vpn.name}", policies_of_vpn(editor, vpn.name))
-    editor.vpns.put(vpn.name, replace(vpn, bind_interface=name, bind_zone=None))
+    bound = replace(vpn, bind_interface=name, bind_zone=None)
+    vpn_transport.check_vpn(editor, bound)
+    editor.vpns.put(vpn.name, bound)
     check_groups(editor)
 
 

@@ -115,10 +115,11 @@ def _detail(view: TunnelView) -> Iterator[str]:
     keying = "manual" if view.manual else "auto"
     state = "active" if view.active else "inactive"
     node = "tunnel if binding node" if view.bound_interface is not None else "policy node"
+    mode = "transport" if view.transport else "tunnel"
     incoming, outgoing = view.inbound, view.outbound
     yield f"index {view.index}, name {view.vpn}, peer gateway ip {format_ipv4(view.peer)}. vsys<Root>"
     yield (
-        f"{keying} key. {node}, tunnel mode, policy id in:<{incoming.policy_id}> out:<{outgoing.policy_id}> "
+        f"{keying} key. {node}, {mode} mode, policy id in:<{incoming.policy_id}> out:<{outgoing.policy_id}> "
         "vpngrp:<-1>. sa_list_nxt:<0xffffffff>."
     )
     yield (

@@ -67,7 +67,7 @@ def _table(config: DeviceConfig, vpns: list[Vpn]) -> Iterator[str]:
     for vpn in vpns:
         yield from _rows(config, vpn)
     yield f"Total Auto VPN: {len(vpns)}"
-    yield "Total Pure Transport Mode IPSEC VPN: 0"
+    yield f"Total Pure Transport Mode IPSEC VPN: {sum(vpn.transport for vpn in vpns)}"
 
 
 def _rows(config: DeviceConfig, vpn: Vpn) -> Iterator[str]:
@@ -75,9 +75,10 @@ def _rows(config: DeviceConfig, vpn: Vpn) -> Iterator[str]:
     users = sum(vpn.name in vpns_of_policy(config, policy) for policy in config.policies.values())
     gateway = config.gateways.get(vpn.gateway)
     outgoing = short_name(gateway.outgoing_interface) if gateway is not None else "n/a"
+    mode = "tran" if vpn.transport else "tunl"
     first = cut(proposals[0] if proposals else "", 20)
     yield (
-        f"{cut(vpn.name, 15)} {cut(vpn.gateway, 15)} tunl {yes_no(vpn.replay):<5} {first} "
+        f"{cut(vpn.name, 15)} {cut(vpn.gateway, 15)} {mode} {yes_no(vpn.replay):<5} {first} "
         f"{'on' if vpn.monitor is not None else 'off':<7} {users:>7} {cut(outgoing, 15).rstrip()}"
     )
     yield f"  all proposals: {' '.join(proposals)}"

@@ -88,6 +88,7 @@ class TunnelView:
     manual: bool = False
     monitor: MonitorView | None = None
     dialup: bool = False
+    transport: bool = False
 
 
 def tunnel_views(device: Device) -> tuple[TunnelView, ...]:
@@ -136,6 +137,7 @@ def _tunnel(device: Device, index: int, tunnel: Tunnel) -> TunnelView:
         plan.manual is not None,
         _monitor(device, tunnel),
         plan.dialup or bool(plan.caller),
+        settings.transport,
     )
 
 
