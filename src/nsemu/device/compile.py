@@ -39,9 +39,13 @@ from nsemu.routing.compile import compile_tables
 from nsemu.routing.selection import compile_selection
 from nsemu.runtime.interface import RunInterface
 from nsemu.sim.scheduler import Instant
+from nsemu.wire.address import Prefix
 
 _MOST_OF_ONE_ADDRESS = 8
 """Phase 1 negotiations that one address may have begun under `set ike dos-protection`."""
+
+_POINT_TO_POINT = 31
+"""From this prefix length on a network has no broadcast address (RFC 3021)."""
 
 
 class Compiler:
@@ -72,13 +76,7 @@ class Compiler:
         self._interfaces.synchronise(config)
         state.interfaces = self._interfaces.items
         state.bridge.configure(state.interfaces)
-        state.local_addresses = {
-            address: interface
-            for interface in state.interfaces.values()
-            if interface.vrouter
-            for address in own_addresses(interface)
-            if address
-        }
+        _compile_addresses(state)
         state.neighbors.configure(arp_settings(config), state.interfaces)
         compile_translation(state, config)
         self._tunnels(config)
@@ -327,6 +325,22 @@ class Compiler:
         path.inner = plan.selector.remote if plan.caller else None
         path.transport = plan.settings.transport
         return path
+
+
+def _compile_addresses(state: FlowState) -> None:
+    """The device's own addresses and the broadcast addresses of its networks."""
+    routed = [interface for interface in state.interfaces.values() if interface.vrouter]
+    state.local_addresses, state.own_addresses = {}, {}
+    broadcasts: dict[int, dict[str, None]] = {}
+    for interface in routed:
+        for address in filter(None, own_addresses(interface)):
+            state.local_addresses[address] = interface
+            state.own_addresses[interface.vrouter, address] = interface
+        primary = (Prefix(interface.address, interface.length),) if interface.address and interface.length else ()
+        for prefix in (*primary, *interface.secondary):
+            if prefix.length < _POINT_TO_POINT:
+                broadcasts.setdefault(prefix.broadcast, {})[interface.vrouter] = None
+    state.broadcasts = {address: tuple(vrouters) for address, vrouters in broadcasts.items()}
 
 
 def own_addresses(interface: RunInterface) -> tuple[int, ...]:

@@ -12,12 +12,20 @@ from nsemu.runtime.drop import DropReason
 _REFUSALS = ("bad length", "too long", "too many fragments", "contradictory length")
 
 
+def scope_of(packet: Packet) -> tuple[str, int]:
+    """What fragments of one packet share beside its header: the zone, and the tunnel out of which they came (0: none).
+
+    A forged fragment in clear, or from another virtual router with the same addresses, is no part of it.
+    """
+    return packet.ingress.zone, packet.tunnel.identifier if packet.tunnel is not None else 0
+
+
 def reassemble(state: FlowState, packet: Packet) -> bool:
     """Collect fragments; True when `packet` now is the whole."""
     reassembly = state.reassembly
     refused = sum(reassembly.counters[name] for name in _REFUSALS)
     collecting = len(reassembly)
-    whole = reassembly.add(packet.data, state.scheduler.now)
+    whole = reassembly.add(packet.data, state.scheduler.now, scope_of(packet))
     if sum(reassembly.counters[name] for name in _REFUSALS) > refused:
         drop(packet, "sanity", DropReason.BAD_FRAGMENT)
         return False

@@ -262,7 +262,7 @@ def _first_packet(state: FlowState, packet: Packet) -> None:
     logins = state.logins
     if logins is not None and len(logins) and logins.takes(packet):
         return
-    owner = state.local_addresses.get(packet.destination)
+    owner = state.owner(packet.ingress.vrouter, packet.destination)
     if owner is not None and not state.mappings.claims(packet.destination, packet.protocol, packet.destination_port):
         if trace is not None:
             trace.add(SelfCheck(packet.ingress.name, for_self=True))
@@ -280,7 +280,7 @@ def _first_packet(state: FlowState, packet: Packet) -> None:
     if packet.destination >= _MULTICAST or _is_broadcast(state, packet):
         drop(packet, "self", DropReason.BROADCAST)
         return
-    if packet.source >= _MULTICAST or packet.source >> 24 == _LOOPBACK_NET or packet.source in state.local_addresses:
+    if packet.source >= _MULTICAST or packet.source >> 24 == _LOOPBACK_NET or _is_own(state, packet):
         drop(packet, "sanity", DropReason.MARTIAN)
         return
     if trace is not None:
@@ -406,18 +406,16 @@ def _relay_error(state: FlowState, packet: Packet) -> bool:
     return True
 
 
+def _is_own(state: FlowState, packet: Packet) -> bool:
+    """Whether a packet claims to come from the device. Another virtual router may have the same addresses."""
+    owner = state.owner(packet.ingress.vrouter, packet.source)
+    return owner is not None and owner.vrouter == packet.ingress.vrouter
+
+
 def _is_broadcast(state: FlowState, packet: Packet) -> bool:
-    return any(
-        interface.length
-        and interface.length < 31
-        and interface.address | (0xFFFFFFFF >> interface.length) == packet.destination
-        for interface in state.interfaces.values()
-        if interface.address
-    ) or any(
-        prefix.length < 31 and prefix.broadcast == packet.destination
-        for interface in state.interfaces.values()
-        for prefix in interface.secondary
-    )
+    """Whether the destination is the broadcast address of a network of the device."""
+    vrouter, destination = packet.ingress.vrouter, packet.destination
+    return any(state.leads_to(vrouter, destination, near) for near in state.broadcasts.get(destination, ()))
 
 
 def begin_trace(state: FlowState, packet: Packet) -> None:

@@ -10,6 +10,7 @@ from enum import Enum
 
 from nsemu.config.zone import ZoneKind
 from nsemu.flow.forward import drop
+from nsemu.flow.fragments import scope_of
 from nsemu.flow.packet import Packet
 from nsemu.flow.session import Session
 from nsemu.flow.state import FlowState
@@ -101,7 +102,7 @@ def passes_as_fragment(state: FlowState, packet: Packet, screen: ZoneScreen) -> 
     """The checks of a single fragment. When one fails, what is held of its datagram is given up."""
     if passes(state, packet, screen, screen.fragments):
         return True
-    state.reassembly.discard(packet.data)
+    state.reassembly.discard(packet.data, scope_of(packet))
     return False
 
 

@@ -116,6 +116,10 @@ class FlowState:
         self.services: ServiceTable
         self.indexes: dict[str, SessionIndex] = {}
         self.local_addresses: dict[int, RunInterface] = {}
+        self.own_addresses: dict[tuple[str, int], RunInterface] = {}
+        """The same by virtual router, for several may have the same address."""
+        self.broadcasts: dict[int, tuple[str, ...]] = {}
+        """The virtual routers with a network of which an address is the broadcast address."""
         self.paths: dict[int, TunnelPath] = {}
         self.transports: tuple[TunnelPath, ...] = ()
         """Those in transport mode, into which L2TP of the device itself goes."""
@@ -153,6 +157,32 @@ class FlowState:
         if found is None:
             found = self.indexes[vrouter] = SessionIndex()
         return found
+
+    def owner(self, vrouter: str, address: int) -> RunInterface | None:
+        """The interface that is meant by an address of the device, asked for in a virtual router.
+
+        Virtual routers may use the same addresses: one's own counts first, another's only where the routes lead there.
+        """
+        anywhere = self.local_addresses.get(address)
+        if anywhere is None or anywhere.vrouter == vrouter:
+            return anywhere
+        own = self.own_addresses.get((vrouter, address))
+        if own is not None:
+            return own
+        end = self._end_of_way(vrouter, address)
+        return anywhere if end is None else self.own_addresses.get((end, address))
+
+    def leads_to(self, vrouter: str, address: int, other: str) -> bool:
+        """Whether an address, asked for in a virtual router, is one of the virtual router `other`."""
+        if vrouter == other:
+            return True
+        return self._end_of_way(vrouter, address) in {None, other}
+
+    def _end_of_way(self, vrouter: str, address: int) -> str | None:
+        """The virtual router of the interface to which the routes lead; None without a route."""
+        resolution = resolve(self.routes, vrouter, address)
+        egress = self.interfaces.get(resolution.entry.interface or "") if resolution is not None else None
+        return egress.vrouter if egress is not None else None
 
     def owns(self, interface: RunInterface, address: int) -> bool:
         """Whether the device answers ARP for `address` on `interface`: its own, and those it translates."""

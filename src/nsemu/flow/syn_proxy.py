@@ -28,7 +28,7 @@ def knows(state: FlowState, packet: Packet) -> bool:
     """Whether a request is a matter of an existing session, or for the device itself: then nothing is proxied."""
     destination = packet.destination
     mapped = state.mappings.claims(destination, TCP, packet.destination_port)
-    if destination in state.local_addresses and not mapped:
+    if state.owner(packet.ingress.vrouter, destination) is not None and not mapped:
         return True
     table = state.index(packet.ingress.vrouter).tables.get(TCP)
     return table is not None and packet.key in table

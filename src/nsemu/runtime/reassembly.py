@@ -6,6 +6,7 @@ Used by hosts, routers and devices. Knows no interface; whoever calls it sends t
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
@@ -17,6 +18,8 @@ TIME_OUT: Final[Duration] = 30 * SECOND
 
 FragmentKey = tuple[int, int, int, int]
 """Source, destination, protocol, identification."""
+
+_ScopedKey = tuple[Hashable, FragmentKey]
 
 
 class Overlap(Enum):
@@ -86,16 +89,17 @@ class Reassembly:
         self.overlap = overlap
         self.limits = limits or ReassemblyLimits()
         self.counters: Counter[str] = Counter()
-        self._datagrams: dict[FragmentKey, _Datagram] = {}
+        self._datagrams: dict[_ScopedKey, _Datagram] = {}
         self._octets = 0
         self.longest = 0
 
     def __len__(self) -> int:
         return len(self._datagrams)
 
-    def add(self, packet: bytes, now: Instant) -> bytes | None:
+    def add(self, packet: bytes, now: Instant, scope: Hashable = None) -> bytes | None:
         """Take a packet; the whole one when it is complete (at once if it is no fragment), else None.
 
+        Only fragments of one `scope` are put together: what came in clear never completes what came out of a tunnel.
         Raises MalformedPacket when the header is bad. A fragment that cannot be right is counted and forgotten.
         """
         fragment = Ipv4Packet.parse(packet)
@@ -103,7 +107,7 @@ class Reassembly:
             return packet
         if not self._is_sound(fragment):
             return None
-        key = fragment_key(fragment)
+        key = (scope, fragment_key(fragment))
         datagram = self._datagrams.get(key)
         if datagram is None:
             self._make_room()
@@ -121,9 +125,9 @@ class Reassembly:
             self.counters["too long"] += 1
         return whole
 
-    def discard(self, packet: bytes) -> None:
+    def discard(self, packet: bytes, scope: Hashable = None) -> None:
         """Forget the datagram that a fragment belongs to. Raises MalformedPacket when the header is bad."""
-        self._forget(fragment_key(Ipv4Packet.parse(packet)))
+        self._forget((scope, fragment_key(Ipv4Packet.parse(packet))))
 
     def expire(self, now: Instant) -> list[Expired]:
         """Throw away and return what has waited too long."""
@@ -131,7 +135,7 @@ class Reassembly:
         expired = []
         for key in due:
             first = self._datagrams[key].first
-            expired.append(Expired(key, first.build() if first is not None else None))
+            expired.append(Expired(key[1], first.build() if first is not None else None))
             self._forget(key)
         self.counters["timed out"] += len(due)
         return expired
@@ -152,7 +156,7 @@ class Reassembly:
             return False
         return True
 
-    def _make_room(self, keep: FragmentKey | None = None) -> None:
+    def _make_room(self, keep: _ScopedKey | None = None) -> None:
         limits = self.limits
         spare = 0 if keep is not None else 1
         while len(self._datagrams) + spare > limits.datagrams or self._octets > limits.octets:
@@ -162,7 +166,7 @@ class Reassembly:
             self.counters["no room"] += 1
             self._forget(oldest)
 
-    def _forget(self, key: FragmentKey) -> None:
+    def _forget(self, key: _ScopedKey) -> None:
         datagram = self._datagrams.pop(key, None)
         if datagram is not None:
             self._octets -= datagram.octets
