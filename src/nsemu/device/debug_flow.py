@@ -338,6 +338,11 @@ def _sent(story: Story, step: steps.Sent) -> Iterable[str]:
     return story.new(f"  packet send out to {step.mac} through {step.interface}")
 
 
+def _path_mtu(_story: Story, step: steps.PathMtuReport) -> Iterable[str]:
+    said = f"  icmp: path mtu {step.mtu} to {format_ipv4(step.peer)}"
+    return (f"{said} ignored: {step.fault}" if step.fault else f"{said} for vpn {step.vpn}",)
+
+
 def _delivered(_story: Story, step: steps.DeliveredSelf) -> Iterable[str]:
     return (f"  packet for self: {step.what}",)
 
@@ -394,6 +399,7 @@ RENDERERS: Final[dict[type[Step], Callable[[Story, Any], Iterable[str]]]] = {
     steps.EspOpen: open_lines,
     steps.Fragmented: _fragmented,
     steps.Sent: _sent,
+    steps.PathMtuReport: _path_mtu,
     steps.DeliveredSelf: _delivered,
     steps.IkeTriggered: _ike,
     steps.Event: _nothing,

@@ -336,6 +336,11 @@ def _open(step: steps.EspOpen, _ends: object) -> _Words:
     return _Words(Stage.TUNNEL, text, (f"goes on as if it had come in on {step.interface}",))
 
 
+def _path_mtu(step: steps.PathMtuReport, _ends: object) -> _Words:
+    text = f"a router tells a path MTU of {step.mtu} octets to {format_ipv4(step.peer)}"
+    return _Words(Stage.TUNNEL, f"{text}, ignored: {step.fault}" if step.fault else f"{text}, taken for VPN {step.vpn}")
+
+
 def _next_hop(step: steps.NextHop, _ends: object) -> _Words:
     state = "" if step.resolved else ", which waits for ARP"
     return _Words(Stage.EGRESS, f"next hop {format_ipv4(step.address)} on {step.interface}{state}")
@@ -383,6 +388,7 @@ RENDERERS: Final[dict[type[Step], Callable[[Any, Any], _Words | None]]] = {
     steps.Fragmented: _saying(Stage.EGRESS, "cut into {step.pieces} fragments for the MTU of {step.mtu} octets"),
     steps.NextHop: _next_hop,
     steps.Sent: _saying(Stage.EGRESS, "sent through {step.interface} to {step.mac}, {step.length} octets"),
+    steps.PathMtuReport: _path_mtu,
     steps.DeliveredSelf: _saying(Stage.MAPPING, "taken by the device: {step.what}"),
     steps.Event: _saying(Stage.PACKET, "{step.text}"),
     steps.Dropped: _dropped,

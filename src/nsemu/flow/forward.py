@@ -12,6 +12,7 @@ from nsemu.flow.host_search import hold
 from nsemu.flow.icmp_errors import send_fragmentation_needed, send_time_exceeded
 from nsemu.flow.neighbors import Neighbor
 from nsemu.flow.packet import GRE, ICMP, TCP, Packet
+from nsemu.flow.path_mtu import longest_inner
 from nsemu.flow.session import ACK, RST, SYN, FlowTuple, Wing
 from nsemu.flow.state import FlowState
 from nsemu.flow.steps import Dropped, EspSeal, Flooded, Fragmented, NextHop, Sent, Translated
@@ -218,7 +219,7 @@ def _cut_inside(state: FlowState, path: TunnelPath, sa: OutboundSa, inner: bytes
         return False
     if path.generation != state.generation and not _find_outer_way(state, path, packet):
         return True
-    limit = sa.longest_inner(path.egress.mtu) if path.egress is not None else len(inner)
+    limit = longest_inner(state, sa, path.egress) if path.egress is not None else len(inner)
     if len(inner) <= limit or limit < _SHORTEST_MTU:
         return False
     try:

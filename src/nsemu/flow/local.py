@@ -10,6 +10,7 @@ from nsemu.config.policy import PolicyAction
 from nsemu.flow.forward import drop
 from nsemu.flow.icmp_errors import reply
 from nsemu.flow.packet import ICMP, TCP, UDP, Packet
+from nsemu.flow.path_mtu import take_report
 from nsemu.flow.session import ACK, FIN, RST, SYN
 from nsemu.flow.state import FlowState
 from nsemu.flow.steps import DeliveredSelf
@@ -90,6 +91,8 @@ def _icmp(state: FlowState, packet: Packet, owner: RunInterface) -> bool:
         _taken(packet, "ping, answered")
         answer = icmp.echo_reply(message.identifier, message.sequence, message.payload).build()
         reply(state, packet, ICMP, answer, packet.destination)
+        return True
+    if take_report(state, packet, message):
         return True
     if any(handler(packet) for handler in list(state.echo_handlers)):
         _taken(packet, "ICMP, for a command that waits for it")

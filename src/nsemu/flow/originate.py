@@ -5,12 +5,13 @@ from __future__ import annotations
 from nsemu.flow.endpoints import endpoints_of
 from nsemu.flow.neighbors import Neighbor
 from nsemu.flow.nhtb import bound_tunnel
+from nsemu.flow.path_mtu import longest_inner
 from nsemu.flow.stages.route import lookup_step
 from nsemu.flow.state import FlowState
 from nsemu.flow.steps import Dropped, EspSeal, IkeTriggered, NextHop, Originated, Sent
 from nsemu.flow.tunnels import TunnelPath
 from nsemu.flow.verdicts import SEAL_FAILURES
-from nsemu.ipsec.sa import IpsecFailure
+from nsemu.ipsec.sa import DfBit, IpsecFailure, OutboundSa, SaMode
 from nsemu.routing.resolve import resolve
 from nsemu.runtime.drop import DropReason
 from nsemu.runtime.interface import RunInterface
@@ -18,6 +19,7 @@ from nsemu.runtime.trace import PacketTrace
 from nsemu.wire.ipv4 import PROTOCOL_UDP, FragmentationNeeded, Ipv4Packet, fragment
 from nsemu.wire.summary import summarise
 
+_DF = 0x40
 _IPV4 = b"\x08\x00"
 _L2TP_PORT = (1701).to_bytes(2, "big")
 SELF = "self"
@@ -131,21 +133,42 @@ def _into_tunnel(state: FlowState, path: TunnelPath, packet: Ipv4Packet, trace: 
             trace.add(IkeTriggered(path.identifier, path.vpn, peer))
         state.upcalls.acquire(path)
         return _lost(trace, DropReason.SA_INACTIVE, subject)
-    inner = packet.build()
-    outer = sa.seal(inner)
-    if isinstance(outer, IpsecFailure):
-        return _lost(trace, SEAL_FAILURES[outer], subject)
-    sa.last_used = state.scheduler.now
-    if trace is not None:
-        sizes = (len(inner), len(outer), outer[4] << 8 | outer[5])
-        ends = (tunnel.settings.local, peer)
-        name, mode = sa.parameters.protocol.name, path.transport
-        trace.add(EspSeal(tunnel.identifier, path.vpn, sa.spi, sa.sequence, *ends, tunnel.label, *sizes, name, mode))
     resolution = resolve(state.routes, path.outgoing.vrouter, peer)
     egress = state.interfaces.get(resolution.entry.interface or "") if resolution is not None else None
     if resolution is None or resolution.entry.discards or egress is None or egress.is_tunnel:
         return _lost(trace, DropReason.NO_ROUTE, subject)
-    return _out(state, state.neighbors.neighbor(egress, resolution.entry.next_hop(peer)), outer, trace)
+    neighbor = state.neighbors.neighbor(egress, resolution.entry.next_hop(peer))
+    try:
+        pieces = _cut_inside(state, sa, egress, packet.build())
+    except FragmentationNeeded:
+        return _lost(trace, DropReason.FRAGMENTATION_NEEDED, subject)
+    return all(_seal(state, path, piece, neighbor, trace) for piece in pieces)
+
+
+def _cut_inside(state: FlowState, sa: OutboundSa, egress: RunInterface, inner: bytes) -> list[bytes]:
+    """What to protect: pieces that pass the tunnel when their outer packets may not be fragmented.
+
+    Transport mode takes whole packets only (RFC 4303 §3.3.4).
+    """
+    df = sa.parameters.df
+    if df is DfBit.CLEAR or (df is DfBit.COPY and not inner[6] & _DF) or sa.parameters.mode is SaMode.TRANSPORT:
+        return [inner]
+    return fragment(inner, longest_inner(state, sa, egress))
+
+
+def _seal(state: FlowState, path: TunnelPath, inner: bytes, neighbor: Neighbor, trace: PacketTrace | None) -> bool:
+    tunnel, sa = path.tunnel, path.tunnel.outbound
+    assert sa is not None
+    outer = sa.seal(inner)
+    if isinstance(outer, IpsecFailure):
+        return _lost(trace, SEAL_FAILURES[outer], ("vpn", path.vpn))
+    sa.last_used = state.scheduler.now
+    if trace is not None:
+        sizes = (len(inner), len(outer), outer[4] << 8 | outer[5])
+        ends = (tunnel.settings.local, tunnel.settings.peer)
+        name, mode = sa.parameters.protocol.name, path.transport
+        trace.add(EspSeal(tunnel.identifier, path.vpn, sa.spi, sa.sequence, *ends, tunnel.label, *sizes, name, mode))
+    return _out(state, neighbor, outer, trace)
 
 
 def _out(state: FlowState, neighbor: Neighbor, packet: bytes, trace: PacketTrace | None) -> bool:

@@ -32,6 +32,7 @@ from nsemu.routing.table import RoutingTable
 from nsemu.runtime.drop import DropReason
 from nsemu.runtime.event_log import Level
 from nsemu.runtime.interface import RunInterface
+from nsemu.runtime.path_mtu import PathMtu
 from nsemu.runtime.reassembly import Reassembly
 from nsemu.runtime.trace import PacketTrace
 from nsemu.screen.runtime import Screening
@@ -139,6 +140,8 @@ class FlowState:
         self.auth = AuthTable()
         self.logins: Logins | None = None
         self.bridge = BridgeTables()
+        self.path_mtus = PathMtu()
+        """Of what tunnels send, by the addresses of both ends: see `flow.path_mtu`."""
         self.nhtb: dict[NhtbKey, str] = {}
         self.learned_hops: dict[NhtbKey, int] = {}
         """The same as peers have told: the ID of the tunnel (B335)."""

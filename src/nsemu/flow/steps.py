@@ -334,6 +334,16 @@ class DeliveredSelf(Step):
 
 
 @dataclass(frozen=True, slots=True)
+class PathMtuReport(Step):
+    """A router says that a packet which a tunnel sent to `peer` was too long. `fault` tells why it is not believed."""
+
+    vpn: str
+    peer: int
+    mtu: int
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class IkeTriggered(Step):
     """IKE was asked for an SA."""
 

@@ -14,9 +14,9 @@ from nsemu.lab.arp_cache import Waiting
 from nsemu.lab.icmp_layer import IcmpErrorHandler, IcmpLayer
 from nsemu.lab.ip_interface import IpInterface, default_mac
 from nsemu.lab.ip_routes import Route, RouteTable
-from nsemu.lab.path_mtu import PathMtu
 from nsemu.lab.udp_layer import UdpLayer
 from nsemu.runtime.ip import SendResult
+from nsemu.runtime.path_mtu import PathMtu
 from nsemu.runtime.reassembly import FragmentKey, Reassembly, fragment_key
 from nsemu.runtime.trace import Lost, Note, PacketTrace
 from nsemu.sim.entropy import Stream

@@ -1,4 +1,4 @@
-"""The path MTUs a node has learnt (RFC 1191). Ageing is lazy, on look-up."""
+"""The path MTUs that a node or a device has learnt (RFC 1191). Ageing is lazy, on look-up."""
 
 from __future__ import annotations
 
@@ -16,29 +16,32 @@ UNKNOWN: Final = 65535
 PLATEAUS: Final = (32000, 17914, 8166, 4352, 2002, 1492, 1006, 508, 296, 68)
 
 
-class PathMtu:
-    """Destination → MTU."""
+def narrower(next_hop_mtu: int, length: int) -> int:
+    """The MTU that a router means who could not pass a packet of `length` octets: a plateau when it tells none."""
+    return next_hop_mtu or next(size for size in (*PLATEAUS, 0) if size < length or size <= MINIMUM_MTU)
 
-    __slots__ = ("_learnt",)
+
+class PathMtu:
+    """Path → MTU; a path is a destination, or what its owner has a number for. `known` holds what is learnt."""
+
+    __slots__ = ("known",)
 
     def __init__(self) -> None:
-        self._learnt: dict[int, tuple[int, Instant]] = {}
+        self.known: dict[int, tuple[int, Instant]] = {}
 
     def lookup(self, destination: int, now: Instant) -> int:
         """The MTU towards a destination; 65535 when nothing is known."""
-        entry = self._learnt.get(destination)
+        entry = self.known.get(destination)
         if entry is None:
             return UNKNOWN
         if now >= entry[1]:
-            del self._learnt[destination]
+            del self.known[destination]
             return UNKNOWN
         return entry[0]
 
     def learn(self, destination: int, next_hop_mtu: int, length: int, now: Instant) -> None:
         """A packet of `length` octets was too large for a link of `next_hop_mtu` (0: the router does not tell)."""
-        if next_hop_mtu == 0:
-            next_hop_mtu = next(size for size in (*PLATEAUS, 0) if size < length or size <= MINIMUM_MTU)
-        mtu = max(next_hop_mtu, MINIMUM_MTU)
+        mtu = max(narrower(next_hop_mtu, length), MINIMUM_MTU)
         # RFC 1191 §3: a report never raises the estimate.
         if mtu < min(length, self.lookup(destination, now)):
-            self._learnt[destination] = (mtu, now + LIFETIME)
+            self.known[destination] = (mtu, now + LIFETIME)
