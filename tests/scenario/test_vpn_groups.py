@@ -42,6 +42,16 @@ def test_the_first_packet_negotiates_with_every_member() -> None:
     assert backup.packets() == []
 
 
+def test_members_that_carry_nothing_are_kept_up() -> None:
+    """B349: also without heartbeats, beyond the lifetime of their SAs."""
+    lab = group_lab()
+    off = [f"unset ike gateway target{n} heartbeat {word}" for n in (1, 2) for word in ("hello", "reconnect")]
+    configure(lab, "monitor1", *off)
+    lab["corp-pc"].ping(DATA, count=3)
+    lab.run_for(3 * 3600)
+    assert [tunnel.active for tunnel in lab["monitor1"].device.database] == [True, True]
+
+
 def test_weights_decide_whatever_the_order_of_the_lines() -> None:
     """B347: the highest weight is the active tunnel; a change of weights moves the traffic."""
     lab = group_lab()

@@ -109,6 +109,8 @@ def plan_tunnels(config: DeviceConfig, addresses: dict[str, int], lookup: Lookup
         settings = _settings(vpn, gateway, peer, local_address(gateway, addresses), proposals[0])
         made = _plans_of(config, vpn, settings, proposals, by_vpn.get(vpn.name, []))
         dialup, renewed = gateway.dialup is not None, vpn.monitor is not None and vpn.monitor.rekey
+        # The members of a group are kept up, also those that carry nothing (B349).
+        renewed = renewed or any(vpn.name in group.members for group in config.vpn_groups.values())
         plans.extend(replace(plan, number=vpn.tunnel_id, renewed=renewed, dialup=dialup) for plan in made)
     return plans
 
