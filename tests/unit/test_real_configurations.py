@@ -68,3 +68,14 @@ def test_unknown_lines_are_reported_by_number_and_all_others_count() -> None:
     config, errors = load("\n".join(mixed), "ns208")
     assert errors == expected
     assert config == whole
+
+
+def test_a_saved_configuration_of_an_ssg140() -> None:
+    """Sub-interfaces, DHCP, translation, VPNs, policies in several lines, clusters, routing protocols, IPv6."""
+    config, errors = load((DATA / "ssg140.cfg").read_text(), "ssg140")
+    assert errors == []
+    printed = configuration_text(config)
+    again, errors = load(printed, "ssg140")
+    assert errors == []
+    assert again == config
+    assert configuration_text(again) == printed

@@ -32,7 +32,8 @@ class ServiceEntry:
 class Service:
     """A service. `timeout` in seconds, NEVER for none, None for the default of the protocol.
 
-    `category` is the Group column of `get service`.
+    `category` is the Group column of `get service`. `programs` are RPC services, which match nothing: the family
+    (`sun-rpc`, `ms-rpc`) and the program numbers or the UUID, as written.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Service:
     timeout: int | None = None
     category: str = "other"
     predefined: bool = False
+    programs: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

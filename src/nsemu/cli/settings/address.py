@@ -207,7 +207,7 @@ ADDRESS = Setting("address", _set_address, _unset_address, _address_rows)
 ADDRESS_GROUP = Setting("address group", _set_group, _unset_group, _group_rows)
 ADDRESS_GROUP_MEMBER = Setting("address group member", _add_member, _remove_member, _member_rows)
 
-_COMMENT = TextType(64, quoted=True)
+_COMMENT = TextType(64, quoted=True, empty=True)
 _GROUP_NAME = ReferenceType(
     lambda _scope, text: text,
     lambda scope: [name for zone, name in scope.config.address_groups if zone == scope.arguments.get("zone")],

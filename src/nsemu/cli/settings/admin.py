@@ -138,8 +138,8 @@ NODES = (
                             "privilege",
                             "what the administrator may do",
                             choice(
-                                flag("all", "read and change everything", "privilege", "all"),
-                                flag("read-only", "read only", "privilege", "read-only"),
+                                flag("all", "read and change everything", "privilege", "all", printed='"all"'),
+                                flag("read-only", "read only", "privilege", "read-only", printed='"read-only"'),
                             ),
                         )
                     ),

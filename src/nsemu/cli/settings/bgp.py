@@ -81,6 +81,16 @@ _ABOUT_NEIGHBOR = (
 )
 WORDS: tuple[Node, ...] = (
     BGP.line("enable", "run BGP"),
+    keyword(
+        "ipv4",
+        "IPv4 routes",
+        keyword(
+            "neighbor",
+            "a BGP peer",
+            _NEIGHBOR,
+            keyword("activate", "exchange them with it", BGP.setting("bgp ipv4 neighbor activate", ("neighbor",))),
+        ),
+    ),
     keyword("neighbor", "a BGP peer", _NEIGHBOR, choice(*_ABOUT_NEIGHBOR)),
     BGP.line(
         "network",

@@ -24,6 +24,7 @@ from nsemu.cli.grammar import (
     flag,
     keyword,
     optional,
+    sequence,
     when_set,
 )
 from nsemu.config.clock import LAST_WEEK, DaylightSaving, YearlyMoment
@@ -167,8 +168,13 @@ DST_NODE = keyword(
                 "recurring",
                 "every year",
                 optional(
-                    *_moment("first", "first"),
-                    *_moment("last", "last"),
+                    choice(
+                        sequence(
+                            keyword("start-weekday", "when it begins", *_moment("first", "first")),
+                            keyword("end-weekday", "when it ends", *_moment("last", "last")),
+                        ),
+                        sequence(*_moment("first", "first"), *_moment("last", "last")),
+                    ),
                     optional(argument("offset", NumberType(0, 180), "minutes")),
                 ),
                 binds=("recurring", True),

@@ -23,6 +23,8 @@ GATEWAY_NODES = (
         choice(flag("server", "give settings", "role", "server"), flag("client", "take settings", "role", "client")),
     ),
 )
+EDIPI_NODE = GATEWAY.line("do-edipi-auth", "the user is an EDIPI", name="xauth do-edipi-auth", default=Row({}))
+"""Stands in `xauth`; configurations of 6.x take it back for each gateway with XAuth."""
 IKE = Shelf("ike")
 NODES = (
     keyword(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 from nsemu.cli.grammar import Arguments, Row, Setting
@@ -159,13 +159,13 @@ def _unset_zone(editor: Editor, arguments: Arguments) -> None:
     _put(editor, replace(interface, zone=UNBOUND, mode=default_mode(UNBOUND), manage=None, loopback_group=None))
 
 
-def _zone_rows(config: DeviceConfig, _scope: Arguments) -> Iterator[Row]:
-    bound = {name for name, _zone in config.platform.bindings}
-    for interface in config.interfaces.values():
-        if interface.kind in {InterfaceKind.NULL, InterfaceKind.VLAN} or interface.tag:
-            continue
-        if interface.zone != UNBOUND or is_made(config, interface) or interface.name in bound:
-            yield Row({"interface": interface.name, "zone": interface.zone})
+def _zone_rows(config: DeviceConfig, scope: Arguments) -> Iterator[Row]:
+    interface = config.interfaces[scope["interface"]]
+    if interface.kind in {InterfaceKind.NULL, InterfaceKind.VLAN} or interface.tag:
+        return
+    by_factory = {name for name, _zone in config.platform.bindings}
+    if interface.zone != UNBOUND or is_made(config, interface) or interface.name in by_factory:
+        yield Row({"interface": interface.name, "zone": interface.zone})
 
 
 # --- address
@@ -393,9 +393,14 @@ def _description_rows(config: DeviceConfig, scope: Arguments) -> Iterator[Row]:
         yield Row({"interface": interface.name, "description": interface.description})
 
 
-def interface_scopes(config: DeviceConfig) -> Iterable[Arguments]:
-    """One scope an interface."""
-    return ({"interface": name} for name in config.interfaces)
+def interface_scopes(config: DeviceConfig) -> Iterator[Arguments]:
+    """One scope an interface; sub-interfaces stand behind theirs, by number, whenever they were made."""
+    parts: dict[str | None, list[str]] = {}
+    for record in config.interfaces.values():
+        parts.setdefault(record.parent, []).append(record.name)
+    for name in parts.get(None, ()):
+        for listed in (name, *sorted(parts.get(name, ()), key=lambda part: int(part.rpartition(".")[2]))):
+            yield {"interface": listed}
 
 
 QUOTED = frozenset({"interface"})

@@ -57,11 +57,11 @@ def _unset_tag(editor: Editor, arguments: Arguments) -> None:
     editor.interfaces.put(record.name, replace(record, tag=0))
 
 
-def _tag_rows(config: DeviceConfig, _scope: Arguments) -> Iterator[Row]:
-    for record in config.interfaces.values():
-        if record.tag:
-            row = {"interface": record.name, "tag": record.tag}
-            yield Row(row if record.zone == interface.UNBOUND else {**row, "zone": record.zone})
+def _tag_rows(config: DeviceConfig, scope: Arguments) -> Iterator[Row]:
+    record = config.interfaces[scope["interface"]]
+    if record.tag:
+        row = {"interface": record.name, "tag": record.tag}
+        yield Row(row if record.zone == interface.UNBOUND else {**row, "zone": record.zone})
 
 
 # --- ports of a bridge group

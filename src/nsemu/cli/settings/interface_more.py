@@ -5,6 +5,7 @@ from __future__ import annotations
 from nsemu.cli.grammar import (
     Arguments,
     Node,
+    Row,
     TextType,
     any_order,
     argument,
@@ -13,6 +14,7 @@ from nsemu.cli.grammar import (
     keyword,
     optional,
     sequence,
+    when_set,
 )
 from nsemu.cli.settings import interface_dhcp, interface_webauth, monitor
 from nsemu.cli.settings.kept import Shelf, ip, number, text, words
@@ -161,6 +163,9 @@ _MORE = (
         ),
         uses={"other": "interface"},
     ),
+    keyword("proxy", "answer for others", MORE.line("dns", "answer DNS from the cache", name="proxy dns")),
+    MORE.line("g-arp", "learn from gratuitous ARP", default=Row({})),
+    MORE.line("acvpn-dynamic-routing", "routing over automatically made VPNs", default=Row({})),
     MORE.line(
         "gateway",
         "default gateway of the interface",
@@ -227,24 +232,44 @@ _MORE = (
             MORE.line(
                 "ra",
                 "router advertisements",
-                words(
-                    "what",
-                    {
-                        "transmit": "send",
-                        "accept": "accept",
-                        "link-mtu": "MTU",
-                        "link-address": "link address",
-                        "managed": "managed",
-                        "other": "other",
-                        "hop-limit": "hop limit",
-                    },
+                optional(number("value", 0, 2**32 - 1, "value")),
+                key=(
+                    words(
+                        "what",
+                        {
+                            "transmit": "send",
+                            "accept": "accept",
+                            "link-mtu": "MTU",
+                            "link-address": "link address",
+                            "managed": "managed",
+                            "other": "other",
+                            "hop-limit": "hop limit",
+                            "default-life-time": "seconds as default router",
+                            "max-adv-int": "seconds between two at most",
+                            "min-adv-int": "seconds between two at least",
+                            "reachable-time": "milliseconds",
+                            "retransmit-time": "milliseconds",
+                        },
+                    ),
                 ),
                 name="ipv6 ra",
             ),
             MORE.line(
                 "nd",
                 "neighbor discovery",
-                words("what", {"nud": "unreachability", "dad-count": "duplicates"}),
+                optional(number("value", 0, 2**32 - 1, "value")),
+                key=(
+                    words(
+                        "what",
+                        {
+                            "nud": "unreachability",
+                            "dad-count": "probes for duplicates",
+                            "base-reachable-time": "seconds",
+                            "probe-time": "seconds",
+                            "retransmit-time": "milliseconds",
+                        },
+                    ),
+                ),
                 name="ipv6 nd",
             ),
         ),
@@ -272,6 +297,16 @@ _MORE = (
         ),
     ),
 )
+_RATES = words("rate", {"10mb": "10 Mbit/s", "100mb": "100 Mbit/s", "1000mb": "1 Gbit/s"})
+PHY_NODES: tuple[Node, ...] = (
+    MORE.line("auto", "agree with the other end", name="phy auto", default=Row({})),
+    keyword("full", "full duplex", when_set(_RATES), MORE.setting("interface phy full")),
+    keyword("half", "half duplex", when_set(_RATES), MORE.setting("interface phy half")),
+    MORE.line(
+        "holddown", "half seconds before a change counts", number("time", 1, 50, "half seconds"), name="phy holddown"
+    ),
+)
+"""After `phy`, beside `link-down`."""
 NODES: tuple[Node, ...] = (_PROTOCOL_NODE, interface_dhcp.NODE, *_MORE)
 ITEMS = (*MORE.items, *PROTOCOL.items, *interface_dhcp.DHCP.items)
 

@@ -112,7 +112,11 @@ NODES = (
                 *transparent.INTERFACE_NODES,
                 *interface_link.NODES,
                 *interface_more.NODES,
-                keyword("phy", "physical link", keyword("link-down", "keep the link down", INTERFACE_LINK_DOWN)),
+                keyword(
+                    "phy",
+                    "physical link",
+                    choice(keyword("link-down", "keep the link down", INTERFACE_LINK_DOWN), *interface_more.PHY_NODES),
+                ),
                 keyword(
                     "description",
                     "a text about the interface",

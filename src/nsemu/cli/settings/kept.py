@@ -84,6 +84,10 @@ LISTED = frozenset(
 """Settings whose factory value a captured factory configuration lists (screenos-cli §6.1)."""
 
 
+ADDING = frozenset({"nsrp monitor track-ip ip"})
+"""Settings whose lines leave the values of an earlier one that they do not name."""
+
+
 def lists_defaults(config: DeviceConfig) -> bool:
     """Whether `get config` prints what the factory set: captures of 6.x do (screenos-cli §6.1)."""
     return config.platform.release.startswith("6")
@@ -219,6 +223,8 @@ class _KeptSetting:
     def set(self, editor: Editor, arguments: Arguments) -> str | None:
         """Keep the line."""
         self._require_owner(editor, arguments)
+        if self.name in ADDING and (earlier := editor.kept.get(self._key(arguments))) is not None and earlier.on:
+            arguments = {**dict(earlier.arguments), **arguments}
         used = self._require(editor, arguments)
         if self.check is not None:
             self.check(editor, arguments)

@@ -243,7 +243,7 @@ _NSM = keyword(
         NSM.line(
             "init",
             "first contact",
-            keyword("otp", "password", text("otp", "password", 128)),
+            optional(keyword("otp", "password", text("otp", "password", 128))),
             optional(keyword("id", "ID", text("id", "ID"))),
             optional(
                 keyword(
@@ -337,11 +337,12 @@ _GLOBAL = keyword(
         ),
     ),
 )
-CONFIG, LICENCE, KEY, SCS, ALIAS = (
+CONFIG, LICENCE, KEY, SCS, SCP, ALIAS = (
     Shelf("config"),
     Shelf("license-key"),
     Shelf("key"),
     Shelf("scs"),
+    Shelf("scp"),
     Shelf("alias"),
 )
 OTHERS: tuple[Node, ...] = (
@@ -372,6 +373,7 @@ OTHERS: tuple[Node, ...] = (
         ),
     ),
     keyword("scs", "Secure Command Shell", SCS.line("enable", "allow it")),
+    keyword("scp", "secure copy", SCP.line("enable", "allow it")),
     keyword(
         "alias",
         "own commands",

@@ -98,7 +98,7 @@ def _set_target(editor: Editor, arguments: Arguments) -> None:
     if address not in targets:
         check_capacity(targets, MOST_TARGETS, f"tracked addresses of interface {arguments['interface']}")
     given = {name: arguments[name] for name in ("interval", "threshold", "weight", "arp") if name in arguments}
-    targets[address] = replace(TrackTarget(address), **given)
+    targets[address] = replace(targets.get(address, TrackTarget(address)), **given)
     _put(editor, arguments, targets=tuple(targets.values()))
 
 

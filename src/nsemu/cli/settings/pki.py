@@ -5,6 +5,7 @@ from __future__ import annotations
 from nsemu.cli.grammar import Row, TextType, argument, choice, keyword, optional, when_set, when_unset
 from nsemu.cli.grammar.types import HostType
 from nsemu.cli.settings.kept import Shelf, ip, kept_clear, number, text, words
+from nsemu.cli.types import INTERFACE
 
 AUTHORITY = Shelf("pki authority", ("pki authority", "authority"))
 _ID = argument("authority", TextType(10, "[0-9]+|default", "CA ID or default"), "CA ID, or default")
@@ -79,7 +80,7 @@ _SCEP = keyword(
         ),
     ),
 )
-X509 = Shelf("pki x509")
+X509, PKI = Shelf("pki x509"), Shelf("pki")
 _FIELDS: dict[str, tuple[str, int]] = {
     "country-name": ("country", 2),
     "domain-component": ("domain component", 128),
@@ -109,6 +110,13 @@ NODES = (
         "pki",
         "certificates",
         choice(
+            PKI.line(
+                "src-interface",
+                "interface towards authorities",
+                argument("interface", INTERFACE, "interface name"),
+                uses={"interface": "interface"},
+                quoted=("interface",),
+            ),
             keyword(
                 "authority",
                 "a CA",
@@ -198,4 +206,4 @@ SSL_NODES = (
         ),
     ),
 )
-ITEMS = (*AUTHORITY.items, *X509.items)
+ITEMS = (*AUTHORITY.items, *X509.items, *PKI.items)

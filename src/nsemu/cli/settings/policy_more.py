@@ -44,6 +44,9 @@ _LABELS = {
     "no_hw_sess": "policy no-hw-sess",
     "url_filter": "policy url-filter",
     "av": "policy av",
+    "attack": "policy attack",
+    "attack_action": "policy attack",
+    "attack_logging": "policy attack",
     "tunnel_id": "policy tunnel vpn id",
 }
 """The argument of each kept word, and what the console calls it."""
@@ -100,6 +103,15 @@ OPTIONS: tuple[Node, ...] = (
     flag("no-hw-sess", "no sessions in hardware"),
     flag("url-filter", "filter URLs"),
     keyword("av", "virus scan", argument("av", _NAME, "profile")),
+    keyword(
+        "attack",
+        "deep inspection",
+        argument("attack", TextType(64, quoted=True), "attack or attack group"),
+        optional(
+            keyword("action", "what to do", argument("attack_action", TextType(32, "[a-z-]+", "action"), "action"))
+        ),
+        optional(flag("logging", "log attacks", "attack_logging")),
+    ),
 )
 
 
@@ -145,6 +157,7 @@ INSIDE: tuple[Node, ...] = (
         "attack",
         "deep inspection",
         keyword("action", "what to do", argument("action", TextType(32, "[a-z-]+", "action"), "action")),
+        optional(flag("logging", "log attacks")),
         key=(_ATTACK,),
     ),
     POLICY.line("av", "virus scan", argument("av", _NAME, "profile")),
@@ -179,5 +192,6 @@ ONE_LINE: tuple[Node, ...] = (
         "application", "application of its sessions", argument("application", TextType(32, quoted=True), "application")
     ),
     LINE.line("anti-spam", "spam filter", argument("profile", _NAME, "profile")),
+    LINE.line("av", "virus scan", argument("profile", _NAME, "profile"), name="av profile"),
 )
 """After `set policy id N`."""

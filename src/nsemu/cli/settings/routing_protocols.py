@@ -21,12 +21,13 @@ from nsemu.cli.grammar import (
     flag,
     keyword,
     optional,
+    sequence,
     when_set,
     when_unset,
 )
 from nsemu.cli.settings import bgp, pbr, route_filter, vrouter_routing
 from nsemu.cli.settings.bgp import PROTOCOLS
-from nsemu.cli.settings.kept import Shelf, ip, number, text
+from nsemu.cli.settings.kept import Shelf, ip, number, text, words
 from nsemu.cli.settings.layout import Item, block
 from nsemu.cli.types import PREFIX
 from nsemu.config.device import DeviceConfig
@@ -55,13 +56,30 @@ def _ospf(shelf: Shelf) -> tuple[Node, ...]:
     area = argument("area", TextType(15, r"[0-9.]+", "area ID"), "area ID")
     return (
         shelf.line("enable", "run OSPF"),
-        shelf.line(
+        keyword(
             "area",
             "an area",
-            optional(
-                choice(flag("stub", "stub area", "kind", "stub"), flag("nssa", "not so stubby area", "kind", "nssa"))
+            area,
+            choice(
+                sequence(
+                    when_set(
+                        optional(
+                            choice(
+                                flag("stub", "stub area", "kind", "stub"),
+                                flag("nssa", "not so stubby area", "kind", "nssa"),
+                            )
+                        )
+                    ),
+                    shelf.setting("ospf area", ("area",)),
+                ),
+                keyword(
+                    "range",
+                    "announce networks as one",
+                    argument("network", PREFIX, "network"),
+                    when_set(words("mode", {"advertise": "announce it", "no-advertise": "hide it"})),
+                    shelf.setting("ospf area range", ("area", "network")),
+                ),
             ),
-            key=(area,),
         ),
         shelf.line(
             "redistribute",

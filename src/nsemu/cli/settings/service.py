@@ -25,7 +25,7 @@ from nsemu.cli.grammar import (
 )
 from nsemu.cli.grammar.nodes import Node
 from nsemu.cli.grammar.types import ReferenceType
-from nsemu.cli.settings.checks import check_capacity, refuse_if_used, require, require_service
+from nsemu.cli.settings.checks import check_capacity, not_emulated, refuse_if_used, require, require_service
 from nsemu.cli.settings.order import members_first
 from nsemu.cli.types import SERVICE, exact
 from nsemu.config.device import DeviceConfig
@@ -71,7 +71,12 @@ def _timeout(arguments: Arguments) -> int | None:
     return timeout * _MINUTE if timeout is not None else None
 
 
-def _set_service(editor: Editor, arguments: Arguments) -> None:
+def _program(arguments: Arguments) -> tuple[tuple[str, str], ...]:
+    """The RPC service that a line names."""
+    return ((arguments["rpc"], arguments["program"]),) if "rpc" in arguments else ()
+
+
+def _set_service(editor: Editor, arguments: Arguments) -> str | None:
     name = arguments["service"]
     _check_name(editor, name)
     if name in editor.service_groups:
@@ -79,19 +84,25 @@ def _set_service(editor: Editor, arguments: Arguments) -> None:
     if name not in editor.services:
         own = editor.platform.capacity.services + len(PREDEFINED_SERVICES)
         check_capacity(editor.services, own, "services")
-    editor.services.put(name, Service(name, (_entry(arguments),), _timeout(arguments)))
+    programs = _program(arguments)
+    entries = () if programs else (_entry(arguments),)
+    editor.services.put(name, Service(name, entries, _timeout(arguments), programs=programs))
+    return not_emulated("service rpc") if programs else None
 
 
-def _add_entry(editor: Editor, arguments: Arguments) -> None:
+def _add_entry(editor: Editor, arguments: Arguments) -> str | None:
     service = require(editor.services, arguments["service"], "service")
     if service.predefined:
         raise ConfigError(f"service {service.name} is predefined and cannot be changed")
-    entry = _entry(arguments)
-    if entry in service.entries:
-        return
-    if len(service.entries) >= MOST_ENTRIES:
+    programs = _program(arguments)
+    entries = () if programs else (_entry(arguments),)
+    if set(programs) <= set(service.programs) and set(entries) <= set(service.entries):
+        return None
+    if len(service.entries) + len(service.programs) >= MOST_ENTRIES:
         raise CapacityError(f"service {service.name} holds no more than {MOST_ENTRIES} port ranges")
-    editor.services.put(service.name, replace(service, entries=(*service.entries, entry)))
+    changed = replace(service, entries=(*service.entries, *entries), programs=(*service.programs, *programs))
+    editor.services.put(service.name, changed)
+    return not_emulated("service rpc") if programs else None
 
 
 def _unset_service(editor: Editor, arguments: Arguments) -> None:
@@ -113,17 +124,23 @@ def _entry_row(service: Service, entry: ServiceEntry) -> dict[str, Any]:
     }
 
 
+def _matches(service: Service) -> Iterator[dict[str, Any]]:
+    """What a service matches, a row each."""
+    yield from (_entry_row(service, entry) for entry in service.entries)
+    yield from ({"service": service.name, "rpc": family, "program": what} for family, what in service.programs)
+
+
 def _service_rows(config: DeviceConfig, scope: Arguments) -> Iterator[Row]:
     service = config.services[scope["service"]]
     if not service.predefined:
-        row = _entry_row(service, service.entries[0])
+        row = next(_matches(service))
         yield Row(row | ({"timeout": service.timeout // _MINUTE} if service.timeout is not None else {}))
 
 
 def _entry_rows(config: DeviceConfig, scope: Arguments) -> Iterator[Row]:
     service = config.services[scope["service"]]
     if not service.predefined:
-        yield from (Row(_entry_row(service, entry)) for entry in service.entries[1:])
+        yield from (Row(row) for row in list(_matches(service))[1:])
 
 
 def _set_timeout(editor: Editor, arguments: Arguments) -> None:
@@ -223,6 +240,7 @@ SERVICE_GROUP = Setting("service group", _set_group, _unset_group, _group_rows)
 SERVICE_GROUP_MEMBER = Setting("service group member", _add_member, _remove_member, _member_rows)
 
 _PORTS = RangeType(0, 65535)
+_UUID = "[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 _TIMEOUT_VALUE = choice(
     flag("never", "sessions do not time out", "timeout", NEVER),
     argument("timeout", NumberType(1, 2160), "minutes"),
@@ -243,11 +261,21 @@ _MATCH = choice(
     sequence(flag("tcp", "TCP", "protocol", TCP), _PORT_OPTIONS),
     sequence(flag("udp", "UDP", "protocol", UDP), _PORT_OPTIONS),
     sequence(flag("icmp", "ICMP", "protocol", ICMP), _ICMP_OPTIONS),
+    sequence(
+        flag("sun-rpc", "Sun RPC", "rpc", "sun-rpc"),
+        keyword(
+            "program", "programs", argument("program", TextType(21, "[0-9]+(-[0-9]+)?", "numbers"), "lowest-highest")
+        ),
+    ),
+    sequence(
+        flag("ms-rpc", "Microsoft RPC", "rpc", "ms-rpc"),
+        keyword("uuid", "interface", argument("program", TextType(36, _UUID, "UUID"), "UUID")),
+    ),
     argument("protocol", NumberType(1, 255), "IP protocol number", _PORT_OPTIONS),
 )
 _SERVICE_NAME = ReferenceType(exact, lambda scope: scope.config.services)
 _GROUP_NAME = ReferenceType(exact, lambda scope: scope.config.service_groups)
-_COMMENT = TextType(64, quoted=True)
+_COMMENT = TextType(64, quoted=True, empty=True)
 
 NODES = (
     keyword(

@@ -85,61 +85,32 @@ CONSOLE_NODES: tuple[Node, ...] = (
     CONSOLE.line("dbuf", "debug output to the buffer"),
     keyword("aux", "second console", CONSOLE.line("disable", "no second console", name="aux disable")),
 )
+_LEVELS = ("emergency", "alert", "critical", "error", "warning", "notification", "information", "debugging")
+_DESTINATIONS = ("console", "email", "nsm", "onesecure", "snmp", "syslog", "usb", "webtrends", "pcmcia")
+_LOG_MODULE = keyword(
+    "module",
+    "a module",
+    keyword("system", "system"),
+    keyword("level", "level", words("level", {word: word for word in _LEVELS})),
+    keyword(
+        "destination",
+        "where",
+        choice(
+            sequence(
+                words("destination", {word: word for word in _DESTINATIONS}),
+                LOG.setting("log module", ("level", "destination")),
+            ),
+            keyword("internal", "log of the device", LOG.setting("log module internal", ("level",), default=Row({}))),
+        ),
+    ),
+)
 NODES: tuple[Node, ...] = (
     keyword("alg", "application layer gateways", choice(*(_alg(name) for name in ALG_NAMES))),
     keyword(
         "log",
         "logs",
         choice(
-            LOG.line(
-                "module",
-                "a module",
-                key=(
-                    keyword("system", "system"),
-                    keyword(
-                        "level",
-                        "level",
-                        words(
-                            "level",
-                            {
-                                word: word
-                                for word in (
-                                    "emergency",
-                                    "alert",
-                                    "critical",
-                                    "error",
-                                    "warning",
-                                    "notification",
-                                    "information",
-                                    "debugging",
-                                )
-                            },
-                        ),
-                    ),
-                    keyword(
-                        "destination",
-                        "where",
-                        words(
-                            "destination",
-                            {
-                                word: word
-                                for word in (
-                                    "console",
-                                    "email",
-                                    "internal",
-                                    "nsm",
-                                    "onesecure",
-                                    "snmp",
-                                    "syslog",
-                                    "usb",
-                                    "webtrends",
-                                    "pcmcia",
-                                )
-                            },
-                        ),
-                    ),
-                ),
-            ),
+            _LOG_MODULE,
             LOG.line("audit-loss-mitigation", "stop when the log is full"),
             LOG.line("cli", "log commands", flag("enable", "log them", "enable")),
             LOG.line("exclude-id", "event IDs", key=(number("id", 0, 2**31 - 1, "ID"),)),
@@ -166,6 +137,7 @@ NODES: tuple[Node, ...] = (
         "traffic shaping",
         choice(
             SHAPING.line("mode", "when", words("mode", {"auto": "as policies ask", "on": "always", "off": "never"})),
+            SHAPING.line("dscp-class-selector", "classes by the first three bits"),
             SHAPING.line("ip_precedence", "classes", *(number(f"class{index}", 0, 7, "class") for index in range(8))),
         ),
     ),

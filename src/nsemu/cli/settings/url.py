@@ -52,9 +52,8 @@ _URL_INSIDE: tuple[Node, ...] = (
     URL.line(
         "profile",
         "profile",
-        text("word", "category"),
         words("action", {"permit": "permit", "block": "block"}),
-        key=(text("profile", "profile"),),
+        key=(text("profile", "profile"), text("word", "category")),
     ),
     URL.line(
         "cache",

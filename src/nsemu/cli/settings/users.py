@@ -115,10 +115,10 @@ def _unset_types(editor: Editor, arguments: Arguments) -> None:
 
 
 def _type_rows(config: DeviceConfig, scope: Arguments) -> Iterator[Row]:
-    """What the user is beyond what its password and IKE ID make it, then what it is not although they would."""
+    """What the user is, then what it is not although its password and IKE ID would make it."""
     user = config.users[scope["user"]]
     implied = implied_types(user)
-    if user.types - implied:
+    if user.types:
         yield Row({**scope, "types": _written(user.types)})
     if implied - user.types:
         yield Row({**scope, "types": _written(implied - user.types)}, unset=True)

@@ -18,6 +18,7 @@ from nsemu.cli.grammar import (
     when_set,
     when_unset,
 )
+from nsemu.cli.grammar.nodes import Keyword
 from nsemu.cli.grammar.types import ReferenceType
 from nsemu.cli.settings import users
 from nsemu.cli.settings.ippool import IPPOOL
@@ -115,7 +116,7 @@ NODES = (
                     choice(sequence(_TYPES, users.USER_TYPE), when_unset(users.USER_TYPE)),
                 ),
                 _REMOTE,
-                keyword("enable", "the user may be used", users.USER_ENABLE),
+                sequence(Keyword("enable", "the user may be used", printed='"enable"'), users.USER_ENABLE),
             ),
         ),
     ),

@@ -24,7 +24,7 @@ from nsemu.cli.grammar import (
     optional,
     when_set,
 )
-from nsemu.cli.settings import users_words
+from nsemu.cli.settings import ike_more, users_words
 from nsemu.cli.settings.checks import not_emulated, require
 from nsemu.cli.settings.ippool import IPPOOL
 from nsemu.cli.settings.kept import Shelf
@@ -113,7 +113,7 @@ GATEWAY_NODE = keyword(
             )
         )
     ),
-    GATEWAY_XAUTH,
+    choice(GATEWAY_XAUTH, ike_more.EDIPI_NODE),
 )
 
 # --- of the device

@@ -88,8 +88,9 @@ def _option_lines(view: DhcpServerView) -> Iterator[str]:
 
 
 def _option_value(code: int, value: bytes) -> str:
-    if code in _TEXTS or len(value) % 4 or code not in set(DhcpOption):
-        return value.decode("ascii", "backslashreplace") if value.isascii() else value.hex()
+    """Text and addresses as such; of an option of the admin's own, what can be printed, or its octets."""
+    if code in _TEXTS or code not in set(DhcpOption) or len(value) % 4:
+        return value.decode() if value.isascii() and value.decode().isprintable() else f"0x{value.hex()}"
     return " ".join(format_ipv4(int.from_bytes(value[at : at + 4], "big")) for at in range(0, len(value), 4))
 
 

@@ -11,6 +11,7 @@ from nsemu.cli.show.kept import config_lines, is_kept, is_unset, kept_rows, kept
 from nsemu.cli.show.layout import enabled, lines
 from nsemu.config.device import DeviceConfig
 from nsemu.config.errors import NotFoundError
+from nsemu.wire.address import format_ipv4
 
 Part = Callable[[DeviceConfig], Iterator[str]]
 
@@ -83,7 +84,8 @@ def _tracking(config: DeviceConfig) -> Iterator[str]:
     on = is_kept(config, "nsrp monitor track-ip") or is_kept(config, "nsrp track-ip")
     yield f"track ip: {enabled(on)}"
     for key, arguments in kept_rows(config, "nsrp monitor track-ip ip"):
-        yield f"  {arguments.get('interface', 'auto')} {arguments.get('weight', 1)} {key.identity[0]} not probed"
+        address = format_ipv4(key.identity[0])
+        yield f"  {arguments.get('interface', 'auto')} {arguments.get('weight', 1)} {address} not probed"
 
 
 def _counters(_config: DeviceConfig) -> Iterator[str]:

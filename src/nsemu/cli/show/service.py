@@ -54,12 +54,13 @@ def _group_table(groups: Iterable[ServiceGroup]) -> Iterator[str]:
 def _rows(service: Service) -> Iterator[str]:
     """The first entry of a predefined service, as devices list them; all entries of the admin's own."""
     entries = service.entries[:1] if service.predefined else service.entries
-    for place, entry in enumerate(entries):
-        match = f"{entry.protocol:>5}{_port(entry):>12}"
+    matches = [(f"{entry.protocol:>5}{_port(entry):>12}", entry.protocol) for entry in entries]
+    matches += [(f"{'RPC':>5}{'-':>12}", TCP) for _program in service.programs]
+    for place, (match, protocol) in enumerate(matches):
         if place:
             yield f"{'':24} {match}"
         else:
-            end = f"{service.category:<12}{_timeout(service, entry):>9}    {_kind(service.predefined)} "
+            end = f"{service.category:<12}{_timeout(service, protocol):>9}    {_kind(service.predefined)} "
             yield f"{cut(service.name, 24)} {match} {end}"
 
 
@@ -74,10 +75,10 @@ def _any_or(number: int) -> str:
     return "any" if number < 0 else str(number)
 
 
-def _timeout(service: Service, entry: ServiceEntry) -> str:
+def _timeout(service: Service, protocol: int) -> str:
     seconds = service.timeout
     if seconds is None:
-        return "default" if entry.protocol not in _DEFAULT_MINUTES else str(_DEFAULT_MINUTES[entry.protocol])
+        return "default" if protocol not in _DEFAULT_MINUTES else str(_DEFAULT_MINUTES[protocol])
     if seconds == NEVER:
         return "never"
     return str(seconds // 60) if seconds % 60 == 0 else f"{seconds // 10}*"
@@ -107,7 +108,9 @@ def _detail(service: Service) -> Iterator[str]:
         destination = "" if icmp else f"{entry.destination_low}/{entry.destination_high}"
         kind = f"{_any_or(entry.destination_low)},{_any_or(entry.destination_high)}" if icmp else ""
         transport = _TRANSPORTS.get(entry.protocol, str(entry.protocol))
-        yield f"{transport:<9}{source:>12}{destination:>13}{kind:>15}{_timeout(service, entry):>21}"
+        yield f"{transport:<9}{source:>12}{destination:>13}{kind:>15}{_timeout(service, entry.protocol):>21}"
+    for family, what in service.programs:
+        yield f"{family:<9}{what}{_timeout(service, TCP):>21}"
 
 
 _TRANSPORTS = {0: "any", ICMP: "icmp", TCP: "tcp", UDP: "udp"}
