@@ -51,7 +51,7 @@ set user "adam" ike-id u-fqdn "ajackson@abc.com" share-limit 1
 set user "adam" password "AJbioJ15"
 set user "adam" type ike l2tp
 unset user "adam" type auth
-set user "adam" enable
+set user "adam" "enable"
 set user-group "fs" id 1
 set user-group "fs" user "adam"
 ns208-> """

@@ -130,6 +130,12 @@ def test_control_c_stops_a_command() -> None:
     assert "!" in shown
 
 
+def test_escape_stops_a_command() -> None:
+    """As ping says: type escape sequence to abort."""
+    _, session = screen("endless\r\x1bexit\r")
+    assert session.console.stopped  # type: ignore[attr-defined]
+
+
 def test_time_passes_for_a_command_that_waits() -> None:
     shown, session = screen("ticks\rexit\r")
     assert "tick 3\n" in shown

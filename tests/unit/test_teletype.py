@@ -105,6 +105,22 @@ def test_console_timeout_0_never_ends_a_session_and_a_login_has_a_minute() -> No
     assert idle.wire.calls == ["hung up"]
 
 
+def test_escape_by_itself_stops_a_command_and_an_arrow_key_does_not() -> None:
+    """As ping says: type escape sequence to abort."""
+    seat = Seat()
+    seat.enter()
+    scheduler = seat.session.scheduler
+    for keys, prompted in (("\x1b[C", False), ("\x1b", True)):
+        seat.teletype.receive("ping 10.9.9.9 count 50\r")
+        seat.wire.take()
+        seat.teletype.receive(keys)
+        assert seat.wire.take().endswith("-> ") == prompted
+        scheduler.run_for(MINUTE)
+        seat.wire.take()
+    seat.teletype.receive("get hostname\r")
+    assert "Hostname: ns208" in seat.wire.take()
+
+
 def test_a_running_command_is_not_idle() -> None:
     seat = Seat("set console timeout 1")
     seat.enter()

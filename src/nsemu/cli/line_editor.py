@@ -15,7 +15,9 @@ LONGEST_TYPED: Final = 4096
 
 _HISTORY: Final = 256
 BELL: Final = "\a"
-ABORT_KEYS: Final = frozenset("\x03\x1e")
+ESCAPE: Final = "\x1b"
+INTERRUPT: Final = "\x03"
+ABORT_KEYS: Final = frozenset(f"{INTERRUPT}\x1e")
 """Ctrl-C, and the ctrl-^ of terminal servers."""
 
 
@@ -55,7 +57,7 @@ class LineEditor:
 
     def type(self, key: str) -> Action | None:
         """One character."""
-        if self._escape or key == "\x1b":
+        if self._escape or key == ESCAPE:
             self._escaped(key)
             return None
         if key in ABORT_KEYS:
@@ -161,7 +163,7 @@ class LineEditor:
 
     def _escaped(self, key: str) -> None:
         """A terminal's arrow and editing keys: ESC [ … letter, ESC O letter (ECMA-48 §5.4)."""
-        if key == "\x1b":
+        if key == ESCAPE:
             self._escape = key
             return
         self._escape += key

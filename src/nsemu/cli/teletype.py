@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from nsemu.cli.dialogue import MORE, Dialogue, Entry, Question
-from nsemu.cli.line_editor import ABORT_KEYS, BELL, Action, LineEditor
+from nsemu.cli.line_editor import ABORT_KEYS, BELL, ESCAPE, INTERRUPT, Action, LineEditor
 from nsemu.cli.typed_shell import TypedShell, completion, word_columns
 from nsemu.sim.scheduler import MILLISECOND, SECOND, Duration, Scheduler, Timer
 from nsemu.sim.wait import Wait
@@ -100,6 +100,8 @@ class Teletype:
         if self.closed:
             return
         self._watch()
+        if text.endswith(ESCAPE) and self._wait is not None:
+            text = f"{text[:-1]}{INTERRUPT}"  # by itself: that of an arrow key has more behind it
         for key in text:
             after_return, self._after_return = self._after_return, key == "\r"
             if key == "\0" or (key == "\n" and after_return):

@@ -192,12 +192,12 @@ class Terminal:
         return answer
 
     def _keys_ready(self) -> None:
-        self._take(self._input.read_keys())
+        self._take([*self._input.read_keys(), *self._input.flush_keys()])
         self._pressed.set()
 
     def _take(self, presses: list[KeyPress]) -> None:
         for press in presses:
-            if press.key == Keys.ControlC:
+            if press.key in (Keys.ControlC, Keys.Escape):
                 self._aborted = True
             else:
                 self._keys.append(press)
