@@ -16,7 +16,7 @@ test: $(STAMP)
 	$(BIN)/pytest -n auto
 
 bench: $(STAMP)
-	$(BIN)/pytest benchmarks -n 0 --benchmark-only --benchmark-columns=min,median,rounds -s
+	$(BIN)/pytest benchmarks -n 0 --benchmark-columns=min,median,rounds
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .
@@ -27,6 +27,7 @@ setup: $(STAMP)
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
+	@$(BIN)/python -m compileall -q src  # the first start is a warm one, and so is every start that may not write byte code
 	@touch $@
 
 clean:

@@ -12,7 +12,8 @@ from nsemu.sim.entropy import Entropy
 from nsemu.sim.scheduler import Scheduler
 from nsemu.wire.address import parse_ipv4
 from nsemu.wire.arp import ArpPacket
-from nsemu.wire.ipv4 import PROTOCOL_UDP, Ipv4Packet
+from nsemu.wire.ipv4 import PROTOCOL_TCP, PROTOCOL_UDP, Ipv4Packet
+from nsemu.wire.tcp import NO_OPTIONS, SYN, TcpOptions, TcpSegment
 from nsemu.wire.udp import UdpDatagram
 
 HOST_MAC = bytes.fromhex("020000000005")
@@ -77,6 +78,19 @@ def udp(source: str, destination: str, ports: tuple[int, int] = (4000, 5000), si
     ends = parse_ipv4(source), parse_ipv4(destination)
     payload = UdpDatagram(*ports, bytes(size - 28)).build(*ends)
     return Ipv4Packet(*ends, PROTOCOL_UDP, payload).build()
+
+
+def tcp(
+    source: tuple[str, int], destination: tuple[str, int], flags: int, numbers: tuple[int, int], size: int = 40
+) -> bytes:
+    """A TCP packet of `size` octets between two (address, port), with (sequence, acknowledgment).
+
+    A SYN agrees on the largest scale there is, and is longer by that.
+    """
+    ends = parse_ipv4(source[0]), parse_ipv4(destination[0])
+    options = TcpOptions(window_scale=14) if flags & SYN else NO_OPTIONS
+    segment = TcpSegment(source[1], destination[1], *numbers, flags, 65535, 0, options, bytes(size - 40))
+    return Ipv4Packet(*ends, PROTOCOL_TCP, segment.build(*ends)).build()
 
 
 def gateways(cipher: str = "aes128") -> tuple[Side, Side]:

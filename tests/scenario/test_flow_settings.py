@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
 from scapy.layers.inet import IP, TCP
 from scapy.layers.l2 import GRE
 
+from nsemu.device.views.sessions import session_views
 from nsemu.flow.session import Session
 from nsemu.flow.steps import Dropped, EspSeal
 from nsemu.runtime.drop import DropReason
@@ -87,6 +89,24 @@ def test_the_window_is_scaled_as_both_agreed() -> None:
     where = box()
     tcp = Connection(where)
     assert not tcp.back(ACK, (5001 + 8192 * 16, 1001))
+
+
+def test_get_session_tells_the_scale_of_each_side() -> None:
+    """`wsf` of releases 6.x is the shift that both agreed on."""
+    lines = (BASE + PERMIT).replace("ethernet", "ethernet0/")
+    ports = ("ethernet0/1", "ethernet0/3")
+    where = Box(lines, platform="ssg140", plugged=ports)
+    for port, packet in (
+        (0, segment(CLIENT, SERVER, OUT, SYN, (1000, 0), options=TcpOptions(window_scale=3))),
+        (1, segment(SERVER, CLIENT, BACK, SYN | ACK, (5000, 1001), options=TcpOptions(window_scale=7))),
+        (0, segment(CLIENT, SERVER, OUT, ACK, (1001, 5001))),
+    ):
+        where.receive(ports[port], packet, trace=False)
+    (view,) = session_views(where.device)
+    assert (view.client.scale, view.server.scale) == (3, 7)
+    text = where.type("get session")
+    assert re.search(r"->9\.9\.9\.9/80,6,.*,wsf 3,seg 1", text)
+    assert re.search(r"<-9\.9\.9\.9/80,6,.*,wsf 7, seg 0", text)
 
 
 def test_one_end_alone_cannot_scale() -> None:

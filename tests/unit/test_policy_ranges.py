@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nsemu.policy.match import covers
-from nsemu.policy.ranges import Range, RangeIndex, bits, complement, merge
+from nsemu.policy.ranges import Range, RangeIndex, SparseIndex, bits, complement, merge
 
 LAST = 40
 ranges = st.lists(
@@ -33,9 +33,14 @@ def test_merge_and_complement_part_the_numbers(of: list[Range]) -> None:
 @settings(deadline=None, max_examples=100)
 @given(st.lists(ranges, max_size=70))
 def test_an_index_names_the_items_that_cover_a_number(items: list[list[Range]]) -> None:
-    index = RangeIndex((item, merge(of)) for item, of in enumerate(items))
+    rows = [(item, merge(of)) for item, of in enumerate(items)]
+    index, sparse = RangeIndex(rows), SparseIndex(rows)
     for number in (*range(LAST + 2), 1000):
-        assert list(bits(index.at(number))) == [item for item, of in enumerate(items) if number in numbers(of)]
+        wanted = [item for item, of in enumerate(items) if number in numbers(of)]
+        assert list(bits(index.at(number))) == list(bits(sparse.at(number))) == wanted
+        mask, first = sparse.sparse_at(number)
+        assert [first + item for item in bits(mask)] == wanted
+        assert mask & 1 or not mask
 
 
 def test_complement_of_nothing_is_all_and_of_all_nothing() -> None:

@@ -13,7 +13,7 @@ from nsemu.flow.icmp_errors import send_fragmentation_needed, send_time_exceeded
 from nsemu.flow.neighbors import Neighbor
 from nsemu.flow.packet import GRE, ICMP, TCP, Packet
 from nsemu.flow.path_mtu import longest_inner
-from nsemu.flow.session import ACK, RST, SYN, FlowTuple, Wing
+from nsemu.flow.session import ACK, FIN, RST, SYN, FlowTuple, Wing
 from nsemu.flow.state import FlowState
 from nsemu.flow.steps import Dropped, EspSeal, Flooded, Fragmented, NextHop, Sent, Translated
 from nsemu.flow.tcp_mss import clamp_mss, clamp_mss_in_gre, gre_limit, mss_limit
@@ -29,14 +29,14 @@ from nsemu.runtime.trace import PacketTrace
 from nsemu.wire.ipv4 import FragmentationNeeded, fragment
 
 _DF = 0x40
+_STEERING = SYN | FIN | RST | ACK
 _SHORTEST_MTU = 68  # RFC 791 §3.2
 _IPV4 = b"\x08\x00"
 
 
 def forward(state: FlowState, packet: Packet, wing: Wing) -> None:
     """Send a packet of a session on its way."""
-    ttl = packet.ttl
-    hops = wing.hops
+    ttl, hops = packet.ttl, wing.hops
     if ttl <= hops:
         drop(packet, "forward", DropReason.TTL_EXPIRED)
         send_time_exceeded(state, packet)
@@ -45,9 +45,19 @@ def forward(state: FlowState, packet: Packet, wing: Wing) -> None:
     data = packet.data
     protocol = packet.protocol
     edited = wing.shift is not None or session.alg is not None
-    # What edits make of a client's segment is followed, for all numbers are those of the server.
-    if protocol == TCP and not (edited and wing.forward) and not _follow(state, packet, wing, data):
-        return
+    flags = 0
+    if protocol == TCP:
+        flags = data[packet.header_length + 13]
+        tcp = session.tcp
+        if tcp is not None and not (edited and wing.forward):
+            window = tcp.window
+            # Neither the state nor the windows of most segments need a closer look.
+            if (
+                flags & _STEERING != ACK
+                or not tcp.established
+                or (window is not None and not window.expects(data, packet.header_length, wing.forward))
+            ) and not _follow(state, packet, wing, data):
+                return
     session.last_seen = state.scheduler.now
     wing.packets += 1
     wing.octets += len(data)
@@ -65,37 +75,48 @@ def forward(state: FlowState, packet: Packet, wing: Wing) -> None:
     rewrite = wing.rewrite
     if rewrite is not None:
         rewrite.apply(out, packet.header_length, protocol)
-    if protocol == TCP:
-        if out[packet.header_length + 13] & SYN:
-            clamp_mss(out, packet.header_length, mss_limit(state.config.flow, wing))
-    elif protocol == GRE:
-        clamp_mss_in_gre(out, packet.header_length, gre_limit(state.config.flow, wing))
+    if flags & SYN or protocol == GRE:
+        _clamp(state, packet, wing, out)
     if packet.trace is not None:
         _trace_addresses(packet.trace, wing.flow if rewrite is None else rewrite.after, protocol)
-    path = wing.tunnel_out
-    if path is not None:
-        send_into_tunnel(state, path, out, packet)
+    if wing.tunnel_out is not None:
+        send_into_tunnel(state, wing.tunnel_out, out, packet)
         return
     if not hops:
-        if wing.flood:
-            _flood(state, wing, out, packet)
-        else:
-            send_bridged(state, wing.egress, wing.neighbor, out, packet)
+        _bridge(state, wing, out, packet)
         return
     neighbor = wing.neighbor
     if neighbor is None or len(out) > wing.egress.mtu or packet.pieces:
         send_clear(state, wing.egress, neighbor, out, packet)
         return
-    trace = packet.trace
     header = neighbor.header
-    if header is not None and trace is None and neighbor.expires > session.last_seen:
+    if header is not None and packet.trace is None and neighbor.expires > session.last_seen:
         state.upcalls.send_frame(neighbor.interface, header + out, None)
         return
-    send_to_neighbor(state, neighbor, bytes(out), trace)
+    send_to_neighbor(state, neighbor, bytes(out), packet.trace)
+
+
+def _clamp(state: FlowState, packet: Packet, wing: Wing, out: bytearray) -> None:
+    """Lower the segment size that a SYN announces, itself or within GRE."""
+    if packet.protocol == TCP:
+        clamp_mss(out, packet.header_length, mss_limit(state.config.flow, wing))
+    else:
+        clamp_mss_in_gre(out, packet.header_length, gre_limit(state.config.flow, wing))
+
+
+def _bridge(state: FlowState, wing: Wing, out: bytearray, packet: Packet) -> None:
+    """Send a packet of a bridged session on, to all ports while nobody knows where its destination is."""
+    if wing.flood:
+        _flood(state, wing, out, packet)
+    else:
+        send_bridged(state, wing.egress, wing.neighbor, out, packet)
 
 
 def _edit(state: FlowState, packet: Packet, wing: Wing, out: bytearray) -> bool:
-    """Let a proxied or read TCP connection change its segment; the proxy is nearer to the server."""
+    """Let a proxied or read TCP connection change its segment; the proxy is nearer to the server.
+
+    What edits make of a client's segment is followed, for all numbers are those of the server.
+    """
     alg, shift = wing.session.alg, wing.shift
     edits = (alg, shift) if wing.forward else (shift, alg)
     if not all(edit is None or edit.apply(state, packet, wing, out) for edit in edits):

@@ -16,7 +16,7 @@ from nsemu.config.policy import Policy, PolicyAction
 from nsemu.config.service import Service
 from nsemu.policy.book import Book, ServiceMember
 from nsemu.policy.decision import Match, PolicyRun, Traffic
-from nsemu.policy.ranges import Range, RangeIndex, bits
+from nsemu.policy.ranges import Range, SparseIndex, bits
 from nsemu.policy.services import ServiceIndex, entry_matches
 from nsemu.wire.address import BROADCAST_ADDRESS
 
@@ -81,17 +81,21 @@ class PolicyIndex:
 
     def __init__(self, cells: Sequence[PolicyCells]) -> None:
         self.cells = cells
-        self._sources = RangeIndex((item, cell.indexed[0]) for item, cell in enumerate(cells))
-        self._destinations = RangeIndex((item, cell.indexed[1]) for item, cell in enumerate(cells))
+        self._sources = SparseIndex((item, cell.indexed[0]) for item, cell in enumerate(cells))
+        self._destinations = SparseIndex((item, cell.indexed[1]) for item, cell in enumerate(cells))
         self._services = ServiceIndex((item, [entry for entry, _ in cell.services]) for item, cell in enumerate(cells))
 
     def match(self, traffic: Traffic) -> Match | None:
         """The first policy that matches."""
-        candidates = (
-            self._sources.at(traffic.source) & self._destinations.at(traffic.destination) & self._services.at(traffic)
-        )
+        candidates, first = self._sources.sparse_at(traffic.source)
+        others, base = self._destinations.sparse_at(traffic.destination)
+        if base > first:
+            candidates, first = candidates >> base - first, base
+        candidates &= others >> first - base
+        if candidates > 1:  # of one alone the services are soon seen
+            candidates &= self._services.at(traffic) >> first
         for item in bits(candidates):
-            cell = self.cells[item]
+            cell = self.cells[first + item]
             if (cell.from_client or cell.to_client) and not _is_for_client(cell, traffic):
                 continue
             service = cell.service_for(traffic)

@@ -38,6 +38,27 @@ class RangeIndex:
         return self._masks[bisect_right(self._starts, number) - 1]
 
 
+class SparseIndex(RangeIndex):
+    """The same where few items cover a number: their vectors are kept without the zeros below the first item."""
+
+    __slots__ = ("_firsts",)
+
+    def __init__(self, items: Iterable[tuple[int, Iterable[Range]]]) -> None:
+        super().__init__(items)
+        self._firsts = [max(0, (mask & -mask).bit_length() - 1) for mask in self._masks]
+        self._masks = [mask >> first for mask, first in zip(self._masks, self._firsts, strict=True)]
+
+    def at(self, number: int) -> int:
+        """The items that cover `number` (not negative)."""
+        mask, first = self.sparse_at(number)
+        return mask << first
+
+    def sparse_at(self, number: int) -> tuple[int, int]:
+        """The items that cover `number`, and the first of them: bit 0 stands for that one."""
+        at = bisect_right(self._starts, number) - 1
+        return self._masks[at], self._firsts[at]
+
+
 def merge(ranges: Iterable[Range]) -> tuple[Range, ...]:
     """The same numbers in disjoint ranges that do not touch, in ascending order."""
     merged: list[Range] = []

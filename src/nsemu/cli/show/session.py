@@ -66,9 +66,9 @@ def _extended(view: SessionView) -> Iterator[str]:
     marks = f"flag {_protocol_flag(view)}/0000/0001/0000"
     yield f"id {view.id}/s**,vsys 0,{marks},policy {_policy(view)},time {view.ticks}, dip {view.dip_id} module 0"
     digit = 1 if view.protocol == _TCP else 0
-    window = ",wsf 0" if view.protocol == _TCP else ""
     for side, arrow, token, segment in ((view.client, "->", 4, ",seg 1"), (view.server, "<-", 3, ", seg 0")):
         mark = f"80{digit}8{'01' if arrow == '->' else '00'}"
+        window = f",wsf {side.scale}" if view.protocol == _TCP else ""
         yield (
             f" if {side.number}(nspflag {mark}):{_flow(side, arrow)},{view.protocol},{side.mac.hex()},"
             f"sess token {token},vlan {side.vlan},tun {_tunnel(side)},vsd 0,route {side.route_id}{window}{segment}"

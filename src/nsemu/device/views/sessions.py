@@ -22,7 +22,8 @@ class SideView:
     `gateway` is the next hop there, 0 when it is not known.
 
     `mac` is the neighbor's link address, zeros while unknown or behind a tunnel. `tunnel_id` is 0 for clear text.
-    `route_id` is the route towards the neighbor, 0 for none; `vlan` the tag on that wire, 0 for none.
+    `route_id` is the route towards the neighbor, 0 for none; `vlan` the tag on that wire, 0 for none. `scale` is the
+    shift of the TCP window that this side announces (RFC 7323 §2).
     """
 
     interface: str
@@ -37,6 +38,7 @@ class SideView:
     gateway: int = 0
     mtu: int = DEFAULT_MTU
     vlan: int = 0
+    scale: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,4 +128,11 @@ def _side(arriving: Wing, leaving: Wing, flow: FlowTuple) -> SideView:
         neighbor.address if neighbor is not None and tunnel is None else 0,
         arriving.ingress.mtu,
         arriving.ingress.tag,
+        _scale(arriving),
     )
+
+
+def _scale(wing: Wing) -> int:
+    """How the sender of a wing's segments scales its windows."""
+    tcp = wing.session.tcp
+    return tcp.window.scales[0 if wing.forward else 1] if tcp is not None and tcp.window is not None else 0
