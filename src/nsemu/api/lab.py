@@ -8,9 +8,10 @@ from datetime import UTC
 from pathlib import Path
 
 from nsemu.api.capturing import key_rows
+from nsemu.api.negotiation import Negotiations
 from nsemu.api.node import LabNode, LinkHandle
 from nsemu.api.state_folder import GOOD, StateFolder
-from nsemu.api.tracing import trace_packet
+from nsemu.api.tracing import aim, send_traced
 from nsemu.cli.settings.configuration import configuration_text, load_configuration
 from nsemu.cli.telnet import serve_telnet
 from nsemu.cli.walk import PacketWalk
@@ -18,6 +19,7 @@ from nsemu.config.editor import Editor
 from nsemu.config.platform import PLATFORMS
 from nsemu.device.clock import EPOCH
 from nsemu.device.device import Device
+from nsemu.ike.story import Teller
 from nsemu.lab.capture import Capture
 from nsemu.lab.dialup.host import DialupHost
 from nsemu.lab.network import LabError, Network
@@ -58,6 +60,7 @@ class Lab:
     def __init__(self, topology: Topology, *, state: Path | None = None, fresh: bool = False) -> None:
         self.topology = topology
         self.problems: list[ConfigProblem] = []
+        self._teller = Teller()
         # Real peers must not meet keys that a seed gives away.
         self.network = Network(topology, Entropy(None if topology.joined else topology.seed))
         self.scheduler = self.network.scheduler
@@ -129,7 +132,16 @@ class Lab:
         The packet is real: it makes sessions and triggers IKE. `destination` is an address or a host's name; `proto`
         is icmp, tcp or udp. Raises LabError.
         """
-        return trace_packet(self.network, self.nodes, source, destination, proto, dport)
+        kind, address, port = aim(self.nodes, source, destination, proto, dport)
+        with self.negotiations() as negotiations:
+            trace = send_traced(self.network, self.nodes[source], kind, address, port)
+            events = negotiations.take()
+        configs = {name: node.device.config for name, node in self.network.devices().items()}
+        return PacketWalk(trace, configs, events)
+
+    def negotiations(self) -> Negotiations:
+        """Follow from now on what IKE engines say to each other, and what the event logs get, until it is closed."""
+        return Negotiations(self.network, self._teller)
 
     def _start(self, name: str, device: Device, fresh: bool) -> None:
         spec = self.topology.nodes[name]

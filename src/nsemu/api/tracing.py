@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from nsemu.api.node import LabNode
-from nsemu.cli.walk import PacketWalk
 from nsemu.lab.host.probe import Probe, ProbeKind
 from nsemu.lab.network import LabError, Network
-from nsemu.runtime.event_log import EventEntry
 from nsemu.runtime.trace import PacketTrace
 from nsemu.sim.scheduler import SECOND
 from nsemu.sim.wait import Wait, satisfy
@@ -20,10 +18,10 @@ PATIENCE = 5 * SECOND
 DEFAULT_PORTS = {ProbeKind.TCP: 80, ProbeKind.UDP: 7}
 
 
-def trace_packet(
-    network: Network, nodes: Mapping[str, LabNode], source: str, destination: str, proto: str, dport: int | None
-) -> PacketWalk:
-    """Send one traced packet from a host, wait for what becomes of it, and tell its walk. Raises LabError."""
+def aim(
+    nodes: Mapping[str, LabNode], source: str, destination: str, proto: str, dport: int | None
+) -> tuple[ProbeKind, int, int]:
+    """What to send, whither, and to which port. Raises LabError."""
     kind = _kind(proto)
     if source not in nodes:
         raise LabError(f"no node {source!r}; there are {', '.join(nodes)}")
@@ -31,19 +29,16 @@ def trace_packet(
     port = dport if dport is not None else DEFAULT_PORTS.get(kind, 0)
     if not 0 <= port <= 65535:
         raise LabError(f"port {port} is not in 0 to 65535")
-    devices = {name: node.device for name, node in network.devices().items()}
-    before = {name: device.event_log.total for name, device in devices.items()}
+    return kind, address, port
+
+
+def send_traced(network: Network, node: LabNode, kind: ProbeKind, address: int, port: int) -> PacketTrace:
+    """Send one traced packet from a host, and wait for what becomes of it."""
     trace = PacketTrace()
-    probe = nodes[source].probe(address, kind, port, trace)
+    probe = node.probe(address, kind, port, trace)
     _wait(network, probe)
     probe.close()
-    events: list[tuple[str, EventEntry]] = []
-    for name, device in devices.items():
-        fresh = device.event_log.total - before[name]
-        newest = list(device.event_log.newest_first())[:fresh]
-        events.extend((name, entry) for entry in reversed(newest))
-    configs = {name: device.config for name, device in devices.items()}
-    return PacketWalk(trace, configs, events)
+    return trace
 
 
 def resolve_destination(nodes: Mapping[str, LabNode], text: str) -> int:

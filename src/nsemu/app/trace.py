@@ -13,12 +13,13 @@ from nsemu.app.starting import start_lab
 
 if TYPE_CHECKING:
     from nsemu.api.lab import Lab
-    from nsemu.cli.walk import PacketWalk
+    from nsemu.cli.walk import PacketWalk, WalkEvent
 
 _DESCRIPTION: Final = """\
 Start the lab, send one packet from a host, and show its walk: every stage that
 looked at it, with the reason and the line of configuration that decided. The
-first packet that needs a tunnel is dropped while IKE negotiates; once IKE is
+first packet that needs a tunnel is dropped while IKE negotiates, which is shown
+message by message, with the proposals that were chosen or refused; once IKE is
 done the packet is sent again, and that walk is shown too. Exit code: 0 the
 packet was delivered (and its answer, if there was one), 1 it was dropped, 2 the
 topology or a name cannot be used."""
@@ -76,10 +77,12 @@ class _Journey:
     """The walks of one packet, sent again for every tunnel that had to be negotiated.
 
     `times` are the virtual seconds at which they began; `ike_failed_at` names the device whose tunnel did not come up.
+    `waits` are what happened after each walk until its tunnel was up, or given up.
     """
 
     walks: list[PacketWalk] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
+    waits: list[list[WalkEvent]] = field(default_factory=list)
     ike_failed_at: str = ""
 
     def to_json(self) -> dict[str, object]:
@@ -89,34 +92,42 @@ class _Journey:
             "answered": self.walks[-1].answered,
             "ike_failed_at": self.ike_failed_at or None,
             "walks": [walk.to_json() for walk in self.walks],
+            "waits": [[event.to_json() for event in wait] for wait in self.waits],
         }
 
     def text(self) -> str:
         """All walks for people, with what happened between them."""
+        from nsemu.cli.walk import events_text
+
         parts: list[str] = []
+        waits = map(events_text, self.waits)
         for walk, at in zip(self.walks, self.times, strict=True):
             if parts:
-                parts.append(f"\n--- the tunnel is up: the same packet again, at {at:g} s ---\n\n")
+                parts += [next(waits), f"\n--- the tunnel is up: the same packet again, at {at:g} s ---\n\n"]
             parts.append(walk.text())
         if self.ike_failed_at:
             node = self.ike_failed_at
-            parts.append(f"\n--- the tunnel did not come up in {_PATIENCE:g} s; `get event` at {node} says why ---\n")
+            why = f"`get event` at {node} says why"
+            parts += [next(waits), f"\n--- the tunnel did not come up in {_PATIENCE:g} s; {why} ---\n"]
         return "".join(parts)
 
 
 def _travel(lab: Lab, source: str, destination: str, options: argparse.Namespace) -> _Journey:
     walks: list[PacketWalk] = []
     times: list[float] = []
+    waits: list[list[WalkEvent]] = []
     waited_for: set[tuple[str, int]] = set()
     while True:
         times.append(lab.now)
         walks.append(lab.trace(source, destination, proto=options.proto, dport=options.dport))
         wanted = awaited_tunnel(walks[-1])
         if options.first_only or options.what_if or wanted is None or wanted in waited_for:
-            return _Journey(walks, times)
+            return _Journey(walks, times, waits)
         waited_for.add(wanted)
-        if not _comes_up(lab, *wanted):
-            return _Journey(walks, times, wanted[0])
+        up, wait = _comes_up(lab, *wanted)
+        waits.append(wait)
+        if not up:
+            return _Journey(walks, times, waits, wanted[0])
 
 
 def awaited_tunnel(walk: PacketWalk) -> tuple[str, int] | None:
@@ -130,10 +141,14 @@ def awaited_tunnel(walk: PacketWalk) -> tuple[str, int] | None:
     return (verdict.hop.node, asked[-1]) if asked else None
 
 
-def _comes_up(lab: Lab, node: str, identifier: int) -> bool:
-    """Let virtual time pass until the tunnel is active, or for as long as IKE may try."""
+def _comes_up(lab: Lab, node: str, identifier: int) -> tuple[bool, list[WalkEvent]]:
+    """Let virtual time pass until the tunnel is active, or for as long as IKE may try; what happened meanwhile."""
+    from nsemu.cli.walk import WalkEvent
+
     tunnel = next((one for one in lab[node].device.database if one.identifier == identifier), None)
     end = lab.now + _PATIENCE
-    while tunnel is not None and not tunnel.active and lab.now < end:
-        lab.run_for(_LOOK_EVERY)
-    return tunnel is not None and tunnel.active
+    with lab.negotiations() as negotiations:
+        while tunnel is not None and not tunnel.active and lab.now < end:
+            lab.run_for(_LOOK_EVERY)
+        happened = [WalkEvent(device, entry) for device, entry in negotiations.take()]
+    return tunnel is not None and tunnel.active, happened

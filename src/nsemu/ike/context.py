@@ -71,6 +71,7 @@ class IkeContext:
         "traffic",
         "tunnels",
         "used",
+        "witness",
     )
 
     def __init__(
@@ -93,6 +94,7 @@ class IkeContext:
         self.timers = Scheduler()
         self.counters = Counters()
         self.debug: Callable[[str], None] | None = None
+        self.witness: Callable[[Event | Datagram], None] | None = None
         self.outgoing: deque[Datagram] = deque()
         self.events: deque[Event] = deque()
         self.gateways: dict[str, Gateway] = {}
@@ -128,10 +130,12 @@ class IkeContext:
     def _first_free(self, _asked: DialupTunnel) -> int:
         return max(self.tunnels, default=0) + 1
 
-    def send(self, data: bytes, local: Endpoint, peer: Endpoint, tos: int = 0) -> None:
+    def send(self, datagram: Datagram) -> None:
         """Queue a message; on port 4500 a marker goes in front (RFC 3948 §2.2; B308)."""
         self.counters.sent += 1
-        self.outgoing.append(Datagram(data if local.port != NAT_PORT else NON_ESP_MARKER + data, local, peer, tos))
+        if datagram.source.port == NAT_PORT:
+            datagram = datagram._replace(data=NON_ESP_MARKER + datagram.data)
+        self.outgoing.append(datagram)
 
     def send_keepalive(self, local: Endpoint, peer: Endpoint) -> None:
         """Queue one octet that keeps the mapping of a NAT device alive (RFC 3948 §2.3; B310)."""

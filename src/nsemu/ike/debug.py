@@ -29,9 +29,14 @@ def line(write: Write, peer: int, text: str) -> None:
     write(f"IKE<{format_ipv4(peer)}> {text}")
 
 
+def payload_name(kind: int) -> str:
+    """`SA`, `VID`, or the number of a payload that has no name here."""
+    return _PAYLOADS.get(kind, str(kind))
+
+
 def payload_list(kinds: Iterable[int]) -> str:
     """`[SA] [VID]`."""
-    return " ".join(f"[{_PAYLOADS.get(kind, kind)}]" for kind in kinds)
+    return " ".join(f"[{payload_name(kind)}]" for kind in kinds)
 
 
 def arrived(write: Write, header: Header, source: Endpoint) -> None:

@@ -103,6 +103,15 @@ class IkeEngine:
     def debug(self, write: Callable[[str], None] | None) -> None:
         self._context.debug = write
 
+    @property
+    def witness(self) -> Callable[[Event | Datagram], None] | None:
+        """Who is shown every event and datagram when the device takes it; None for nobody."""
+        return self._context.witness
+
+    @witness.setter
+    def witness(self, look: Callable[[Event | Datagram], None] | None) -> None:
+        self._context.witness = look
+
     def configure(
         self, gateways: Mapping[str, GatewayParameters], tunnels: Mapping[int, TunnelParameters], now: Instant
     ) -> None:
@@ -264,12 +273,18 @@ class IkeEngine:
         outgoing = self._context.outgoing
         datagrams = list(outgoing)
         outgoing.clear()
+        if self._context.witness is not None:
+            for datagram in datagrams:
+                self._context.witness(datagram)
         return datagrams
 
     def next_event(self) -> Event | None:
         """Take the oldest event, None when there is no more."""
-        events = self._context.events
-        return events.popleft() if events else None
+        context = self._context
+        event = context.events.popleft() if context.events else None
+        if event is not None and context.witness is not None:
+            context.witness(event)
+        return event
 
     def acquire(self, tunnel_id: int, now: Instant) -> None:
         """Traffic needs an SA: negotiate one, unless there is one or a negotiation is under way (B061, B154, B155).

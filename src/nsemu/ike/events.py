@@ -150,7 +150,8 @@ class Phase1Removed(Event):
 class Phase1Refused(Event):
     """A message of the peer in Phase 1 was refused; its state is unchanged.
 
-    `details` depend on `refusal`: (received, expected) texts for IDENTITY, nothing otherwise.
+    `details` depend on `refusal`: (received, expected) texts for IDENTITY, for NO_PROPOSAL (offered, acceptable) wire
+    forms of proposals if any was offered, nothing otherwise.
     """
 
     mode: ExchangeMode
@@ -269,8 +270,8 @@ class Phase2Completed(Event):
 class Phase2Failed(Event):
     """A quick mode ended without SAs. `tunnel_id` is None when the peer's proxy IDs match no tunnel.
 
-    `details`: for PROXY_ID (local Prefix, remote Prefix, protocol, port) as received, or nothing; for PFS_GROUP
-    (received group or 0, expected group or 0).
+    `details`: for PROXY_ID (ReceivedProxyId, the parameters of our tunnels), or nothing; for PFS_GROUP (received group
+    or 0, expected group or 0); for NO_PROPOSAL as in Phase1Refused.
     """
 
     tunnel_id: int | None

@@ -16,7 +16,7 @@ from nsemu.config.algorithms import ExchangeMode
 from nsemu.ike.errors import PeerError
 from nsemu.ike.events import Originals, Refusal, Role
 from nsemu.ike.keys import Phase1Keys
-from nsemu.ike.parameters import Endpoint, Ends, NatVariant
+from nsemu.ike.parameters import Datagram, Endpoint, Ends, NatVariant
 from nsemu.runtime.crypto.ciphers import decrypt_cbc, encrypt_cbc
 from nsemu.runtime.crypto.integrity import hmac, same
 from nsemu.wire.errors import MalformedPacket
@@ -130,7 +130,7 @@ class Transition:
 class Exchange:
     """A negotiation in progress, Phase 1 or quick mode."""
 
-    __slots__ = ("answer", "failed", "iv", "received", "rejected", "repeats", "started", "state", "timer")
+    __slots__ = ("answer", "contents", "failed", "iv", "received", "rejected", "repeats", "started", "state", "timer")
 
     def __init__(self, state: State, started: Instant) -> None:
         self.state = state
@@ -139,6 +139,8 @@ class Exchange:
         self.received: bytes | None = None
         """The last message that was accepted: seen again, it gets `answer` again."""
         self.answer: bytes | None = None
+        self.contents: tuple[int, ...] = ()
+        """The types of the payloads of `answer`."""
         self.rejected: bytes | None = None
         """The last message that was refused: seen again, it is only counted."""
         self.repeats = 0
@@ -429,7 +431,7 @@ def is_duplicate(context: IkeContext, exchange: Exchange, data: bytes, phase1: P
     if data == exchange.received:
         context.counters.duplicates += 1
         if exchange.answer is not None:
-            send(context, phase1, exchange.answer)
+            send(context, phase1, exchange.answer, exchange.contents)
         return True
     if data == exchange.rejected:
         context.counters.duplicates += 1
@@ -437,15 +439,20 @@ def is_duplicate(context: IkeContext, exchange: Exchange, data: bytes, phase1: P
     return False
 
 
-def send(context: IkeContext, phase1: Phase1Sa, data: bytes) -> None:
-    """Send a datagram to the peer, with the ToS octet of its gateway."""
-    context.send(data, phase1.local, phase1.peer, phase1.gateway.parameters.tos)
+def send(context: IkeContext, phase1: Phase1Sa, data: bytes, contents: tuple[int, ...]) -> None:
+    """Send a datagram with payloads of these types to the peer, with the ToS octet of its gateway."""
+    context.send(Datagram(data, phase1.local, phase1.peer, phase1.gateway.parameters.tos, contents))
 
 
-def transmit(context: IkeContext, exchange: Exchange, phase1: Phase1Sa, data: bytes) -> None:
-    """Send the answer of an exchange and remember it."""
-    exchange.answer = data
-    send(context, phase1, data)
+def transmit(context: IkeContext, exchange: Exchange, phase1: Phase1Sa, data: bytes, contents: tuple[int, ...]) -> None:
+    """Send the answer of an exchange, with payloads of these types, and remember it."""
+    exchange.answer, exchange.contents = data, contents
+    send(context, phase1, data, contents)
+
+
+def kinds_of(payloads: Payloads, *before: int) -> tuple[int, ...]:
+    """The types of payloads, after those that go before them."""
+    return (*before, *(kind for kind, _ in payloads))
 
 
 def arm(
@@ -479,6 +486,6 @@ def _repeat(
         return
     exchange.repeats += 1
     context.counters.retransmissions += 1
-    send(context, phase1, exchange.answer)
+    send(context, phase1, exchange.answer, exchange.contents)
     delay = min(settings.retransmit_first << exchange.repeats, settings.retransmit_longest)
     exchange.timer = context.after(delay, _repeat, context, exchange, phase1, give_up)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from nsemu.ike.context import IkeContext
-from nsemu.ike.exchange import Payloads, Phase1Sa, State, seal_hashed, send
+from nsemu.ike.exchange import Payloads, Phase1Sa, State, kinds_of, seal_hashed, send
 from nsemu.ike.keys import exchange_iv
-from nsemu.ike.parameters import Endpoint
+from nsemu.ike.parameters import Datagram, Endpoint
 from nsemu.wire.isakmp import ExchangeType, PayloadType, build_message, build_payloads
 from nsemu.wire.isakmp_payloads import (
     PROTOCOL_ISAKMP,
@@ -30,7 +30,7 @@ def send_informational(context: IkeContext, phase1: Phase1Sa, payloads: Payloads
     octets = message_id.to_bytes(4, "big")
     iv = exchange_iv(phase1.proposal.hash, phase1.last_block, octets)
     data = seal_hashed(phase1, iv, ExchangeType.INFORMATIONAL, message_id, payloads, seed=octets)
-    send(context, phase1, data)
+    send(context, phase1, data, kinds_of(payloads, PayloadType.HASH))
     return data
 
 
@@ -50,7 +50,7 @@ def _send_clear(context: IkeContext, cookies: bytes, body: bytes, local: Endpoin
     message_id = context.stream.integer(1, 0xFFFFFFFF)
     chain = build_payloads(((PayloadType.NOTIFICATION, body),))
     data = build_message(cookies, ExchangeType.INFORMATIONAL, message_id, PayloadType.NOTIFICATION, chain)
-    context.send(data, local, peer)
+    context.send(Datagram(data, local, peer, payloads=(PayloadType.NOTIFICATION,)))
 
 
 def send_delete_phase1(context: IkeContext, phase1: Phase1Sa) -> None:

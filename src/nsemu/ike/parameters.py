@@ -58,12 +58,13 @@ class NatVariant(Enum):
 
 
 class Datagram(NamedTuple):
-    """A UDP payload to send."""
+    """A UDP payload to send. `payloads` are the types of what is in it, for those who look on: it may be encrypted."""
 
     data: bytes
     source: Endpoint
     destination: Endpoint
     tos: int = 0
+    payloads: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ from nsemu.ike.exchange import (
     arm,
     check_payloads,
     is_duplicate,
+    kinds_of,
     open_message,
     seal,
     transmit,
@@ -70,7 +71,8 @@ def initiate(context: IkeContext, gateway: Gateway) -> None:
         debug.line(context.debug, peer.address, f"Phase 1: Initiated negotiation in {parameters.mode.value} mode.")
         debug.answering(context.debug, sa, [kind for kind, _ in payloads], encrypted=False)
     chain = build_payloads(payloads)
-    transmit(context, sa, sa, build_message(sa.cookies, start.exchange, 0, PayloadType.SA, chain))
+    message = build_message(sa.cookies, start.exchange, 0, PayloadType.SA, chain)
+    transmit(context, sa, sa, message, kinds_of(payloads))
     arm(context, sa, sa, _retransmission_limit)
 
 
@@ -129,7 +131,7 @@ def _answer(
         sa.iv = reply[-sa.proposal.encryption.block_size :]
     else:
         reply = build_message(sa.cookies, header.exchange, 0, payloads[0][0], build_payloads(payloads))
-    transmit(context, sa, sa, reply)
+    transmit(context, sa, sa, reply, kinds_of(payloads))
 
 
 def _advance(context: IkeContext, sa: Phase1Sa, transition: Transition) -> None:

@@ -29,6 +29,7 @@ from nsemu.ike.exchange import (
     check_payloads,
     is_authentic,
     is_duplicate,
+    kinds_of,
     open_message,
     seal_hashed,
     transmit,
@@ -114,8 +115,8 @@ def _send(context: IkeContext, quick: QuickMode, payloads: Payloads, receiver: S
     )
     quick.iv = data[-sa.proposal.encryption.block_size :]
     if context.debug is not None:
-        debug.answering(context.debug, sa, [PayloadType.HASH, *(kind for kind, _ in payloads)], encrypted=True)
-    transmit(context, quick, sa, data)
+        debug.answering(context.debug, sa, kinds_of(payloads, PayloadType.HASH), encrypted=True)
+    transmit(context, quick, sa, data, kinds_of(payloads, PayloadType.HASH))
 
 
 def _commits(context: IkeContext, quick: QuickMode) -> bool:
@@ -214,7 +215,7 @@ def _tell_connected(context: IkeContext, quick: QuickMode) -> None:
     octets = quick.message_id.to_bytes(4, "big")
     iv = exchange_iv(sa.proposal.hash, sa.last_block, octets)
     data = seal_hashed(sa, iv, ExchangeType.INFORMATIONAL, quick.message_id, payloads, seed=octets, commit=True)
-    transmit(context, quick, sa, data)
+    transmit(context, quick, sa, data, kinds_of(payloads, PayloadType.HASH))
 
 
 def take_connected(context: IkeContext, sa: Phase1Sa, message_id: int, spi: bytes) -> None:
@@ -284,6 +285,7 @@ def _refuse(context: IkeContext, quick: QuickMode, error: PeerError) -> None:
     body = build_notification(protocol, error.notify, spi)
     # Seen again, the message is answered with the notification again: it may have been lost.
     quick.answer = send_informational(context, sa, [(PayloadType.NOTIFICATION, body)])
+    quick.contents = (PayloadType.HASH, PayloadType.NOTIFICATION)
     phase1.fail_quick_mode(context, quick, Failure.REFUSED, error)
     quick.timer = context.after(_MEMORY, _forget, quick)
 

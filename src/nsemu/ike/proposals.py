@@ -7,10 +7,10 @@ the first of the initiator's offers that equals one of its own proposals (B034, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from struct import Struct
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from nsemu.config.algorithms import AuthenticationMethod, Encryption, ExchangeMode, Integrity, IpsecProtocol
 from nsemu.config.ike import Phase1Proposal, Phase2Proposal
@@ -114,6 +114,9 @@ class Phase2Key(NamedTuple):
     key_length: int
     authentication: int
     group: int
+
+
+_Key = TypeVar("_Key", Phase1Key, Phase2Key)
 
 
 class Lifetimes(NamedTuple):
@@ -329,7 +332,13 @@ def choose_phase1(
             offered = read[1].seconds or DEFAULT_LIFETIME
             body = build_security_association((Proposal(proposal.number, PROTOCOL_ISAKMP, b"", (transform,)),))
             return Phase1Choice(ours, min(offered, ours.lifetime), ours.lifetime < offered, body)
-    raise PeerError(NotifyType.NO_PROPOSAL_CHOSEN, Refusal.NO_PROPOSAL)
+    offers = (read_phase1(transform) for proposal in sa.proposals for transform in proposal.transforms)
+    raise PeerError(NotifyType.NO_PROPOSAL_CHOSEN, Refusal.NO_PROPOSAL, _keys(offers), tuple(acceptable))
+
+
+def _keys(offers: Iterable[tuple[_Key, Lifetimes] | None]) -> tuple[_Key | None, ...]:
+    """What was offered, lifetimes apart; None for what has something unknown."""
+    return tuple(dict.fromkeys(offer[0] if offer else None for offer in offers))
 
 
 def choose_phase2(
@@ -383,7 +392,12 @@ def _no_phase2_proposal(
             if read and read[0]._replace(group=0) in expected:
                 groups = read[0].group, expected[read[0]._replace(group=0)]
                 return PeerError(NotifyType.NO_PROPOSAL_CHOSEN, Refusal.PFS_GROUP, *groups)
-    return PeerError(NotifyType.NO_PROPOSAL_CHOSEN, Refusal.NO_PROPOSAL)
+    offers = (
+        read_phase2(proposal.protocol, transform, mode)
+        for proposal in sa.proposals
+        for transform in proposal.transforms
+    )
+    return PeerError(NotifyType.NO_PROPOSAL_CHOSEN, Refusal.NO_PROPOSAL, _keys(offers), tuple(acceptable))
 
 
 def single_transform(sa: SecurityAssociation) -> Proposal:

@@ -155,7 +155,8 @@ def _mirrored_tunnels(context: IkeContext, phase1: Phase1Sa, identities: list[by
     if found:
         return found
     received = ReceivedProxyId(local.prefix, remote.prefix, local.protocol, local.port, remote.protocol, remote.port)
-    raise PeerError(NotifyType.INVALID_ID_INFORMATION, Refusal.PROXY_ID, received)
+    known = tuple(tunnel.parameters for tunnel in phase1.gateway.tunnels)
+    raise PeerError(NotifyType.INVALID_ID_INFORMATION, Refusal.PROXY_ID, received, known)
 
 
 def _selectors(phase1: Phase1Sa, identities: list[bytes]) -> tuple[Selector, Selector]:

@@ -81,7 +81,7 @@ def _send(context: IkeContext, exchange: Transaction, body: bytes) -> None:
     exchange.iv = data[-sa.proposal.encryption.block_size :]
     if context.debug is not None:
         debug.answering(context.debug, sa, (PayloadType.HASH, PayloadType.ATTRIBUTES), encrypted=True)
-    transmit(context, exchange, sa, data)
+    transmit(context, exchange, sa, data, (PayloadType.HASH, PayloadType.ATTRIBUTES))
 
 
 def _unanswered(context: IkeContext, exchange: Exchange) -> None:

@@ -67,10 +67,14 @@ class WalkHop:
 
 @dataclass(frozen=True, slots=True)
 class WalkEvent:
-    """An event log entry of a device that was made while the packet was under way."""
+    """An event log entry of a device that was made while the packet was under way, or what its IKE did then."""
 
     device: str
     entry: EventEntry
+
+    def to_json(self) -> dict[str, Any]:
+        """For programs."""
+        return {"time": self.entry.at / SECOND, "device": self.device, "text": self.entry.text}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +140,7 @@ class PacketWalk:
             "hint": reason.hint if reason is not None else None,
             "config_line": _deciding(verdict),
             "hops": [_hop_json(hop) for hop in self.hops],
-            "events": [
-                {"time": event.entry.at / SECOND, "device": event.device, "text": event.entry.text}
-                for event in self.events
-            ],
+            "events": [event.to_json() for event in self.events],
         }
 
     def events_before(self, at: Instant | None, since: int) -> Sequence[WalkEvent]:

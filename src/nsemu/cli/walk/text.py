@@ -51,6 +51,11 @@ def walk_text(walk: PacketWalk, *, colour: bool = False) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
+def events_text(events: Iterable[WalkEvent], *, colour: bool = False) -> str:
+    """Events alone, as between two walks; every line ends with a newline."""
+    return "".join(f"{line}\n" for line in _events(events, _Paint(colour)))
+
+
 # --- the verdict
 
 
