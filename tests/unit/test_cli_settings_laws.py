@@ -172,6 +172,7 @@ RESTORED = {
     ),
     "webauth banner success": ('set webauth banner success "come in"', "unset webauth banner success"),
     "zone manage": ("set zone V1-Untrust manage ping", "unset zone V1-Untrust manage ping"),
+    "interface vlan-trunk": ("set interface vlan1 vlan trunk", "unset interface vlan1 vlan trunk"),
     "interface broadcast": ("set interface vlan1 broadcast arp", "unset interface vlan1 broadcast arp"),
     "interface bypass-non-ip": ("set interface vlan1 bypass-non-ip", "unset interface vlan1 bypass-non-ip"),
     "interface bypass-non-ip-all": ("unset interface vlan1 bypass-non-ip-all", "set interface vlan1 bypass-non-ip-all"),

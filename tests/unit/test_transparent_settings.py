@@ -127,7 +127,9 @@ def bridge_refuses(line: str) -> str:
     return Bridge().refuse(line)
 
 
-@pytest.mark.parametrize("word", ["bypass-non-ip", "bypass-non-ip-all", "bypass-others-ipsec", "broadcast arp"])
+@pytest.mark.parametrize(
+    "word", ["bypass-non-ip", "bypass-non-ip-all", "bypass-others-ipsec", "vlan trunk", "broadcast arp"]
+)
 def test_settings_of_vlan1_are_for_vlan1(word: str) -> None:
     assert "interface vlan1 expected" in Bridge().refuse(f"set interface ethernet1 {word}")
 
@@ -139,6 +141,7 @@ def test_settings_of_vlan1_are_printed_and_taken_back() -> None:
         "set interface vlan1 bypass-non-ip",
         "unset interface vlan1 bypass-non-ip-all",
         "set interface vlan1 bypass-others-ipsec",
+        "set interface vlan1 vlan trunk",
         "set interface vlan1 broadcast arp trace-route",
     ]
     bridge.accept("\n".join(lines))
@@ -146,12 +149,14 @@ def test_settings_of_vlan1_are_printed_and_taken_back() -> None:
     detail = bridge.type("get interface vlan1")
     assert "unknown mac address resolve method: ARP + TRACE-ROUTE" in detail
     assert "bypass others IPSEC: On" in detail
+    assert "vlan trunk: On" in detail
     assert "bypass non IP: Off" in detail
     bridge.accept("unset interface vlan1 broadcast arp trace-route")
     assert "set interface vlan1 broadcast arp\n" in bridge.type("get config")
     bridge.accept(
         "unset interface vlan1 bypass-non-ip\nset interface vlan1 bypass-non-ip-all\n"
-        "unset interface vlan1 bypass-others-ipsec\nset interface vlan1 broadcast flood"
+        "unset interface vlan1 bypass-others-ipsec\nset interface vlan1 broadcast flood\n"
+        "unset interface vlan1 vlan trunk"
     )
     assert bridge.device.config.interfaces == before.interfaces
     assert "unknown mac address resolve method: FLOOD" in bridge.type("get interface vlan1")

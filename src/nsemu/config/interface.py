@@ -59,7 +59,7 @@ class BridgeSettings:
 
     `trace_route` asks routers too, by ICMP with TTL 1. Without `bypass_non_ip_all` no frame passes that is neither
     IPv4 nor ARP; with `bypass_non_ip` all of them do; in between broadcasts and multicasts. `bypass_others_ipsec` lets
-    ESP and AH between others pass.
+    ESP and AH between others pass. Frames with an IEEE 802.1Q tag are dropped unless `vlan_trunk` has the tag ignored.
     """
 
     unknown_mac: UnknownMac = UnknownMac.FLOOD
@@ -67,6 +67,7 @@ class BridgeSettings:
     bypass_non_ip: bool = False
     bypass_non_ip_all: bool = True
     bypass_others_ipsec: bool = False
+    vlan_trunk: bool = False
 
     def lets_pass(self, group: bool) -> bool:
         """Whether a frame that is neither IPv4 nor ARP passes; `group` for a broadcast or multicast."""

@@ -433,7 +433,7 @@ class Device(IpsecUpcalls):
 
     def _bridge(self, ingress: RunInterface, frame: bytes, trace: PacketTrace | None) -> None:
         """A frame came in on a port in a layer 2 zone."""
-        if self.debug.flow and frame[12:14] == _IPV4:
+        if self.debug.flow and frame[12:14] in {_IPV4, TAG}:
             self._debugged(ingress, frame, trace, bridge.receive)
         else:
             bridge.receive(self.state, ingress, frame, trace)
@@ -443,11 +443,12 @@ class Device(IpsecUpcalls):
     ) -> PacketTrace | None:
         """Process a frame with `debug flow basic` on, and write what happened into the debug buffer."""
         own = trace
-        if own is None and self.debug.wants(frame[14:]):
+        wanted = self.debug.wants(frame[18 if frame[12:14] == TAG else 14 :])
+        if own is None and wanted:
             own = PacketTrace(travels=False)
         first = len(own.hops) if own is not None else 0
         (take or receive)(self.state, ingress, frame, own)
-        if own is not None and self.debug.wants(frame[14:]):
+        if own is not None and wanted:
             self._write_flow(own, first)
         return trace
 

@@ -2,7 +2,9 @@
 
 What is for the device goes to the pipeline as ever. ARP passes, always. Other IPv4 packets go through the pipeline too,
 where the MAC table stands in the place of the routes, and leave in the frame in which they came. The rest passes or
-not as `set interface vlan1 bypass-…` says. Vol. 5, "Transparent Mode VPN"; IEEE 802.1D §7.
+not as `set interface vlan1 bypass-…` says. Frames with a VLAN tag are dropped, unless `set interface vlan1 vlan trunk`
+has the device look past it: they leave with the tag they came with. The device itself speaks without one.
+Vol. 5, "Transparent Mode VPN"; IEEE 802.1D §7, 802.1Q.
 """
 
 from __future__ import annotations
@@ -25,6 +27,9 @@ from nsemu.wire.errors import MalformedPacket
 
 _ARP: Final = b"\x08\x06"
 _IPV4: Final = b"\x08\x00"
+_TAG: Final = b"\x81\x00"
+_VLAN: Final = 0xFFF
+_SHORTEST: Final = 14
 _PROTOCOL: Final = 14 + 9
 _DESTINATION: Final = slice(14 + 16, 14 + 20)
 
@@ -35,21 +40,43 @@ def receive(state: FlowState, ingress: RunInterface, frame: bytes, trace: Packet
     vlan1 = tables.vlan1
     if vlan1 is None or frame[6] & 1 or frame[6:12] == vlan1.mac:
         return
+    tag = b""
+    if frame[12:14] == _TAG:
+        tag = frame[12:16]
+        frame = frame[:12] + frame[16:]
+        if not int.from_bytes(tag[2:], "big") & _VLAN:
+            tag = b""  # a priority and no VLAN
+        elif not tables.settings.vlan_trunk or len(frame) < _SHORTEST:
+            _refuse_tag(state, ingress, tag, trace)
+            return
     if tables.macs.learn(frame[6:12], ingress, state.scheduler.now):
         ingress.counters.flow["mac relearn"] += 1
         state.generation += 1  # sessions must not go on to where it was
     kind = frame[12:14]
     if kind == _IPV4:
-        _take_ipv4(state, ingress, frame, trace)
-    elif kind == _ARP:
+        _take_ipv4(state, ingress, frame, tag, trace)
+    elif kind == _ARP and not tag:
         _take_arp(state, ingress, frame, vlan1)
-    elif tables.settings.lets_pass(bool(frame[0] & 1)):
-        _pass_on(state, ingress, frame, trace)
+    elif kind == _ARP or tables.settings.lets_pass(bool(frame[0] & 1)):
+        _pass_on(state, ingress, _with(tag, frame), trace)
     else:
         ingress.counters.drop(DropReason.NON_IP)
         if trace is not None:
             trace.enter(state.name, state.scheduler.now, ingress.name)
             trace.add(Dropped("sanity", DropReason.NON_IP, f"ethertype {kind.hex()}", ("interface", "vlan1")))
+
+
+def _refuse_tag(state: FlowState, ingress: RunInterface, tag: bytes, trace: PacketTrace | None) -> None:
+    ingress.counters.drop(DropReason.UNKNOWN_VLAN)
+    if trace is not None:
+        vlan = int.from_bytes(tag[2:], "big") & _VLAN
+        trace.enter(state.name, state.scheduler.now, ingress.name)
+        trace.add(Dropped("sanity", DropReason.UNKNOWN_VLAN, f"VLAN {vlan} on {ingress.name}", ("interface", "vlan1")))
+
+
+def _with(tag: bytes, frame: bytes) -> bytes:
+    """The frame as it came in."""
+    return frame[:12] + tag + frame[12:]
 
 
 def leave(state: FlowState, interface: RunInterface, frame: bytes, trace: PacketTrace | None) -> None:
@@ -66,18 +93,18 @@ def leave(state: FlowState, interface: RunInterface, frame: bytes, trace: Packet
     _copy(state, ports, frame, trace)
 
 
-def _take_ipv4(state: FlowState, ingress: RunInterface, frame: bytes, trace: PacketTrace | None) -> None:
+def _take_ipv4(state: FlowState, ingress: RunInterface, frame: bytes, tag: bytes, trace: PacketTrace | None) -> None:
     tables = state.bridge
     destination = frame[:6]
-    packet = BridgedPacket(frame[14:], ingress, frame[:12], trace)
+    packet = BridgedPacket(frame[14:], ingress, frame[:12] + tag, trace)
     if destination[0] & 1:
-        _take_group(state, packet, frame)
+        _take_group(state, packet, _with(tag, frame))
         return
     if tables.vlan1 is not None and destination != tables.vlan1.mac:
         if tables.macs.find(destination, state.scheduler.now) is ingress:
             return  # the sender's own wire delivers it
         if tables.settings.bypass_others_ipsec and _is_others_ipsec(state, frame):
-            _pass_on(state, ingress, frame, trace)
+            _pass_on(state, ingress, _with(tag, frame), trace)
             return
     process(state, packet)
 

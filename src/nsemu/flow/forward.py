@@ -295,7 +295,7 @@ def send_bridged(
     """Send a packet out of a port of a bridge: in the frame it came in, or to a host on `vlan1` after a tunnel."""
     destination = packet.link_destination
     if destination:
-        header = destination + packet.link_source + _IPV4
+        header = destination + packet.link_source + packet.link_tag + _IPV4
         if neighbor is not None and destination != neighbor.mac:
             # The same flow now goes to another node of the same wire, such as the other router of a pair.
             port = state.bridge.macs.find(destination, state.scheduler.now)

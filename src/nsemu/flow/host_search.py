@@ -100,12 +100,12 @@ def ask_for_mac(state: FlowState, setup: FlowSetup) -> None:
     if vlan1 is None:
         return
     arp = ArpPacket(1, vlan1.mac, setup.source, ZERO_MAC, setup.destination)
-    frames = [BROADCAST_MAC + vlan1.mac + _ARP + arp.build()]
+    frames = [BROADCAST_MAC + vlan1.mac + setup.link_tag + _ARP + arp.build()]
     if state.bridge.settings.trace_route:
         echo = icmp.echo_request(0, 0, b"").build()
         number = state.next_identification()
         probe = Ipv4Packet(setup.source, setup.destination, PROTOCOL_ICMP, echo, ttl=1, identification=number)
-        frames.append(setup.link_destination + setup.link_source + _IPV4 + probe.build())
+        frames.append(setup.link_destination + setup.link_source + setup.link_tag + _IPV4 + probe.build())
     for port in state.bridge.others(setup.ingress):
         for frame in frames:
             state.upcalls.send_frame(port, frame, None)

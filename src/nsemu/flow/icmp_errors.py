@@ -103,7 +103,8 @@ def reply(state: FlowState, packet: Packet, protocol: int, payload: bytes, sourc
         trace.turn_around()
     if packet.link_destination and source not in state.local_addresses and source == packet.destination:
         # In the name of a node of a bridge: back in the frame's own addresses, no route is asked.
-        return answer_in_frame(state, answer, packet.ingress, packet.link_source + packet.link_destination, trace)
+        way = packet.link_source + packet.link_destination + packet.link_tag
+        return answer_in_frame(state, answer, packet.ingress, way, trace)
     return originate(state, answer, packet.ingress.vrouter, trace, through)
 
 

@@ -76,6 +76,7 @@ def _begin(state: FlowState, setup: FlowSetup, session: Session) -> None:
     session.tos = setup.tos
     session.link_source = setup.link_source
     session.link_destination = setup.link_destination
+    session.link_tag = setup.link_tag
     matched = setup.decision.service if setup.decision is not None else None
     named = state.services.identify(setup.traffic)
     session.service = named.name if named is not None else ""
@@ -133,7 +134,8 @@ def _bridge_neighbor(state: FlowState, setup: FlowSetup) -> Neighbor | None:
     if setup.path is not None or state.bridge.vlan1 is None:
         return None
     if setup.link_destination:
-        return state.neighbors.fixed(setup.egress, setup.destination, setup.link_destination, setup.link_source)
+        source = setup.link_source + setup.link_tag
+        return state.neighbors.fixed(setup.egress, setup.destination, setup.link_destination, source)
     return state.neighbors.neighbor(state.bridge.vlan1, setup.next_hop)
 
 
@@ -141,7 +143,7 @@ def _bridge_neighbor_back(state: FlowState, setup: FlowSetup) -> Neighbor:
     """Where its replies go to: whoever sent the first frame; out of a tunnel they come from `vlan1`."""
     vlan1 = state.bridge.vlan1
     own = vlan1.mac if setup.path is not None and vlan1 is not None else setup.link_destination
-    return state.neighbors.fixed(setup.ingress, setup.source, setup.link_source, own)
+    return state.neighbors.fixed(setup.ingress, setup.source, setup.link_source, own + setup.link_tag)
 
 
 def _opposite(flow: FlowTuple) -> FlowTuple:

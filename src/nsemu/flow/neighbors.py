@@ -99,7 +99,10 @@ class NeighborTable:
         return neighbor
 
     def fixed(self, interface: RunInterface, address: int, mac: bytes, source: bytes) -> Neighbor:
-        """A neighbor outside the table whose link address was seen on a frame that is bridged; it stays as it is."""
+        """A neighbor outside the table whose link address was seen on a frame that is bridged; it stays as it is.
+
+        `source` is the other address of its frames, and their VLAN tag if they have one.
+        """
         neighbor = Neighbor(interface, address)
         neighbor.mac = mac
         neighbor.header = mac + source + _IPV4

@@ -75,7 +75,7 @@ def _transport_towards(state: FlowState, packet: Ipv4Packet) -> TunnelPath | Non
 def answer_in_frame(
     state: FlowState, packet: Ipv4Packet, egress: RunInterface, macs: bytes, trace: PacketTrace | None
 ) -> bool:
-    """Send a packet in the name of a node of a bridge: out of a port, with (destination, source) MAC addresses."""
+    """Send a packet in the name of a node of a bridge, out of a port: `macs` are destination, source, VLAN tag."""
     _enter(state, packet, egress.vrouter, trace)
     data = packet.build()
     if trace is not None:

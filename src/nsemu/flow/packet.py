@@ -122,6 +122,11 @@ class Packet:
         return b""
 
     @property
+    def link_tag(self) -> bytes:
+        """The IEEE 802.1Q tag of a frame that a bridge passes on with it, else b""."""
+        return b""
+
+    @property
     def tcp_flags(self) -> int:
         """The flag octet; only for TCP."""
         return self.data[self.header_length + 13]
@@ -143,17 +148,23 @@ class Packet:
 
 
 class BridgedPacket(Packet):
-    """A packet in a frame that a bridge passes on: it keeps the MAC addresses of the frame."""
+    """A packet in a frame that a bridge passes on: it keeps the MAC addresses of the frame, and its VLAN tag."""
 
-    __slots__ = ("_link_destination",)
+    __slots__ = ("_link_destination", "_link_tag")
 
     def __init__(self, data: bytes, ingress: RunInterface, macs: bytes, trace: PacketTrace | None) -> None:
-        """`macs` are the destination and the source address of the frame."""
+        """`macs` are the destination and the source address of the frame, and its tag if it has one."""
         super().__init__(data, ingress, None, trace)
         self._link_destination = macs[:6]
-        self.link_source = macs[6:]
+        self.link_source = macs[6:12]
+        self._link_tag = macs[12:]
 
     @property
     def link_destination(self) -> bytes:
         """The destination MAC address of the frame."""
         return self._link_destination
+
+    @property
+    def link_tag(self) -> bytes:
+        """The VLAN tag of the frame."""
+        return self._link_tag

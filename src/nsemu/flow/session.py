@@ -189,6 +189,7 @@ class Session:
         "limits",
         "link_destination",
         "link_source",
+        "link_tag",
         "login",
         "policy",
         "protocol",
@@ -215,6 +216,7 @@ class Session:
         self.icmp: tuple[int, int] | None = None
         self.link_source = b""
         self.link_destination = b""
+        self.link_tag = b""
         self.limits: SessionLimits | None = None
         self.close_reason = "Close - AGE OUT"
         self.unreachable = False

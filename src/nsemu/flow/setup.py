@@ -44,6 +44,7 @@ class FlowSetup:
         "lease",
         "link_destination",
         "link_source",
+        "link_tag",
         "login",
         "multipath",
         "new_destination",
@@ -76,6 +77,7 @@ class FlowSetup:
         self.icmp: tuple[int, int] | None = None
         self.link_source = b""
         self.link_destination = b""
+        self.link_tag = b""
         self.flood: tuple[RunInterface, ...] = ()
         self.trace: PacketTrace | None = None
         self.renews: Session | None = None
@@ -106,6 +108,7 @@ class FlowSetup:
         setup.tos = packet.data[1]
         setup.link_source = packet.link_source
         setup.link_destination = packet.link_destination
+        setup.link_tag = packet.link_tag
         if packet.protocol == TCP:
             setup.tcp_flags = packet.tcp_flags
         elif packet.protocol == ICMP:
@@ -120,6 +123,7 @@ class FlowSetup:
         setup.trace = trace
         setup.link_source = session.link_source
         setup.link_destination = session.link_destination
+        setup.link_tag = session.link_tag
         setup.renews = session
         setup.tos = session.tos
         if session.protocol == ICMP:

@@ -49,7 +49,7 @@ class LocalNetwork:
         if len(self._ways) >= _MOST_WAYS:
             del self._ways[next(iter(self._ways))]
         tunnel = packet.tunnel.identifier if packet.tunnel is not None else None
-        macs = packet.link_source + packet.link_destination if packet.link_destination else b""
+        macs = packet.link_source + packet.link_destination + packet.link_tag if packet.link_destination else b""
         self._ways[ends] = _Way(packet.ingress, tunnel, macs)
 
     def source_for(self, destination: int) -> int | None:

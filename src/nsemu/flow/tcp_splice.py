@@ -173,7 +173,8 @@ def _request(acknowledgment: Packet, accepted: Accepted) -> Packet:
     source, trace = acknowledgment.link_source, acknowledgment.trace
     request: Packet
     if acknowledgment.link_destination:
-        request = BridgedPacket(data, acknowledgment.ingress, acknowledgment.link_destination + source, trace)
+        macs = acknowledgment.link_destination + source + acknowledgment.link_tag
+        request = BridgedPacket(data, acknowledgment.ingress, macs, trace)
     else:
         request = Packet(data, acknowledgment.ingress, acknowledgment.tunnel, trace)
         request.link_source = source

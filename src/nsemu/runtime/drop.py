@@ -186,7 +186,7 @@ class DropReason(Enum):
     UNKNOWN_VLAN = Disposition(
         "drop vlan",
         "no sub-interface has the VLAN tag",
-        "Make one: set interface NAME.N tag VLAN zone ZONE; or send without tag.",
+        "Make one: set interface NAME.N tag VLAN zone ZONE; in transparent mode: set interface vlan1 vlan trunk.",
     )
     OTHERS_IPSEC = Disposition(
         "misc prot",

@@ -147,7 +147,6 @@ _MORE = (
     MORE.line("bypass-icmpv6-ndp", "let IPv6 neighbor discovery pass"),
     MORE.line("bypass-icmpv6-mld", "let IPv6 listener discovery pass"),
     MORE.line("bypass-ipv6-others-ipsec", "let IPv6 IPsec of others pass"),
-    MORE.line("vlan", "VLAN tags", keyword("trunk", "let tagged frames pass", binds=("trunk", True))),
     *interface_webauth.NODES,
     MORE.line("group", "interface group", argument("group", INTERFACE, "interface name")),
     MORE.line(

@@ -137,13 +137,15 @@ def _broadcast_rows(config: DeviceConfig, scope: Arguments) -> Iterator[Row]:
 BYPASS_NON_IP = _switch("bypass_non_ip")
 BYPASS_NON_IP_ALL = _switch("bypass_non_ip_all")
 BYPASS_OTHERS_IPSEC = _switch("bypass_others_ipsec")
+VLAN_TRUNK = _switch("vlan_trunk")
 BROADCAST = Setting("interface broadcast", _set_broadcast, _unset_broadcast, _broadcast_rows)
-VLAN1_ITEMS = (BYPASS_NON_IP, BYPASS_NON_IP_ALL, BYPASS_OTHERS_IPSEC, BROADCAST)
+VLAN1_ITEMS = (BYPASS_NON_IP, BYPASS_NON_IP_ALL, BYPASS_OTHERS_IPSEC, VLAN_TRUNK, BROADCAST)
 
 INTERFACE_NODES: tuple[Node, ...] = (
     keyword("bypass-others-ipsec", "let IPsec of others pass", BYPASS_OTHERS_IPSEC),
     keyword("bypass-non-ip", "let what is not IP pass", BYPASS_NON_IP),
     keyword("bypass-non-ip-all", "let multicasts that are not IP pass", BYPASS_NON_IP_ALL),
+    keyword("vlan", "VLAN tags", keyword("trunk", "let frames with VLAN tags pass", VLAN_TRUNK)),
     keyword(
         "broadcast",
         "unknown destinations",

@@ -238,7 +238,7 @@ def _bridging(view: InterfaceView) -> Iterator[str]:
     settings = view.bridge
     method = "FLOOD" if settings.unknown_mac is UnknownMac.FLOOD else "ARP"
     yield f"  unknown mac address resolve method: {method}{' + TRACE-ROUTE' if settings.trace_route else ''}"
-    yield "  vlan trunk: Off"
+    yield f"  vlan trunk: {'On' if settings.vlan_trunk else 'Off'}"
     yield f"  bypass others IPSEC: {'On' if settings.bypass_others_ipsec else 'Off'}"
     passing = "Off" if not settings.bypass_non_ip_all else "On" if settings.bypass_non_ip else "multicast"
     yield f"  bypass non IP: {passing}"

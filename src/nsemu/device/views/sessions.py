@@ -12,6 +12,7 @@ from nsemu.flow.stages.source_nat import EGRESS_DIP
 from nsemu.nat.pools import PoolLease
 from nsemu.runtime.interface import DEFAULT_MTU
 from nsemu.sim.scheduler import SECOND
+from nsemu.wire.ethernet import VlanTag
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,11 @@ def _turned(flow: FlowTuple) -> FlowTuple:
     return (flow[1], flow[0], flow[3], flow[2])
 
 
+def _bridged_vlan(session: Session) -> int:
+    """The VLAN of the frames of a session that a bridge passes on, 0 without a tag."""
+    return VlanTag.from_control(int.from_bytes(session.link_tag[2:], "big")).identifier if session.link_tag else 0
+
+
 def _side(arriving: Wing, leaving: Wing, flow: FlowTuple) -> SideView:
     """The side on which `arriving` comes in and `leaving` goes out."""
     tunnel = arriving.tunnel_in
@@ -127,7 +133,7 @@ def _side(arriving: Wing, leaving: Wing, flow: FlowTuple) -> SideView:
         arriving.octets,
         neighbor.address if neighbor is not None and tunnel is None else 0,
         arriving.ingress.mtu,
-        arriving.ingress.tag,
+        arriving.ingress.tag or _bridged_vlan(arriving.session),
         _scale(arriving),
     )
 
