@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
+from nsemu.flow.packet import IPSEC, UDP
+from nsemu.flow.steps import Endpoints, PacketReceived
+from nsemu.runtime.trace import Hop
 from nsemu.wire.errors import MalformedPacket
 from nsemu.wire.ipv4 import Ipv4Packet
 
 DEFAULT_SIZE = 4 * 1024 * 1024
+_PROTOCOL: Final = 9
+_CARRIERS: Final = IPSEC | {UDP}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +31,20 @@ class FlowFilter:
     def matches(self, packet: Ipv4Packet) -> bool:
         """Whether a packet passes the filter."""
         ports = packet.payload[:4] if packet.protocol in {6, 17} and not packet.fragment_offset else b""
-        source_port = int.from_bytes(ports[:2], "big") if len(ports) == 4 else None
-        destination_port = int.from_bytes(ports[2:4], "big") if len(ports) == 4 else None
+        found = (int.from_bytes(ports[:2], "big"), int.from_bytes(ports[2:4], "big")) if len(ports) == 4 else None
+        return self._fits((packet.source, packet.destination), packet.protocol, found)
+
+    def matches_inside(self, ends: Endpoints) -> bool:
+        """The same for what came out of a tunnel."""
+        ports = (ends.source_port, ends.destination_port) if ends.protocol in {6, 17} else None
+        return self._fits((ends.source, ends.destination), ends.protocol, ports)
+
+    def _fits(self, addresses: tuple[int, int], protocol: int, ports: tuple[int, int] | None) -> bool:
+        source_port, destination_port = ports or (None, None)
         return (
-            self.source in {None, packet.source}
-            and self.destination in {None, packet.destination}
-            and self.protocol in {None, packet.protocol}
+            self.source in {None, addresses[0]}
+            and self.destination in {None, addresses[1]}
+            and self.protocol in {None, protocol}
             and (self.source_port is None or self.source_port == source_port)
             and (self.destination_port is None or self.destination_port == destination_port)
         )
@@ -85,3 +100,12 @@ class DebugBuffer:
         except MalformedPacket:
             return False
         return any(item.matches(parsed) for item in self.filters)
+
+    def may_want_inside(self, packet: bytes) -> bool:
+        """Whether a packet that passes no filter may carry one that does: it could be IPsec for the device."""
+        return bool(self.filters) and len(packet) > _PROTOCOL and packet[_PROTOCOL] in _CARRIERS
+
+    def wants_inside(self, hops: Sequence[Hop]) -> bool:
+        """Whether a packet that came out of a tunnel in one of the hops passes the flow filters."""
+        inside = (step.endpoints for hop in hops for step in hop.steps[1:] if isinstance(step, PacketReceived))
+        return any(item.matches_inside(ends) for ends in inside for item in self.filters)

@@ -443,12 +443,13 @@ class Device(IpsecUpcalls):
     ) -> PacketTrace | None:
         """Process a frame with `debug flow basic` on, and write what happened into the debug buffer."""
         own = trace
-        wanted = self.debug.wants(frame[18 if frame[12:14] == TAG else 14 :])
-        if own is None and wanted:
+        packet = frame[18 if frame[12:14] == TAG else 14 :]
+        wanted = self.debug.wants(packet)
+        if own is None and (wanted or self.debug.may_want_inside(packet)):
             own = PacketTrace(travels=False)
         first = len(own.hops) if own is not None else 0
         (take or receive)(self.state, ingress, frame, own)
-        if own is not None and wanted:
+        if own is not None and (wanted or self.debug.wants_inside(own.hops[first:])):
             self._write_flow(own, first)
         return trace
 
