@@ -298,6 +298,7 @@ class QuickMode(Exchange):
         "peer_spi",
         "phase1",
         "role",
+        "settled",
         "shared",
         "tunnel",
     )
@@ -307,6 +308,8 @@ class QuickMode(Exchange):
         self.phase1 = phase1
         self.role = role
         self.message_id = message_id
+        self.settled = started
+        """When the responder answered, at once, or its answer came in."""
         self.tunnel: Tunnel | None = None
         self.inbound_spi = 0
         self.peer_spi = b""

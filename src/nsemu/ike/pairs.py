@@ -26,7 +26,7 @@ def install(context: IkeContext, quick: QuickMode) -> None:
     tunnel.negotiations.remove(quick)
     protocol = choice.offer.protocol
     pair = SaPair(quick.role, protocol, quick.inbound_spi, choice.spi)
-    pair.started, pair.completed = quick.started, context.now
+    pair.started, pair.settled, pair.completed = quick.started, quick.settled, context.now
     inbound = quick.inbound_keys or direction_keys(quick, quick.inbound_spi)
     outbound = direction_keys(quick, choice.spi)
     tunnel.sas.append(pair)
@@ -76,9 +76,9 @@ def _supersede(context: IkeContext, tunnel: Tunnel, pair: SaPair) -> bool:
     if old is None:
         tunnel.current = pair
         return True
-    simultaneous = pair.started < old.completed
-    if simultaneous and pair.rank < old.rank:
+    if not pair.outranks(old):
         return False
+    simultaneous = pair.started < old.settled
     tunnel.current = pair
     if old.soft is not None:
         old.soft.cancel()

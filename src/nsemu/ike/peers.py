@@ -220,6 +220,7 @@ class SaPair:
         "outbound_spi",
         "protocol",
         "role",
+        "settled",
         "soft",
         "started",
     )
@@ -230,6 +231,8 @@ class SaPair:
         self.inbound_spi = inbound_spi
         self.outbound_spi = outbound_spi
         self.started: Instant = 0
+        self.settled: Instant = 0
+        """When the responder's answer was sent, or came in."""
         self.completed: Instant = 0
         self.expires: Instant = 0
         self.expiry: Timer | None = None
@@ -240,6 +243,18 @@ class SaPair:
         """The same at both ends: which of two pairs negotiated at the same time is preferred."""
         one, other = self.inbound_spi, self.outbound_spi
         return (one, other) if one < other else (other, one)
+
+    def outranks(self, other: SaPair) -> bool:
+        """Whether this pair is to be preferred to another: it was begun later, or at the same time with a higher rank.
+
+        Both ends come to the same answer: what one end begins after it has answered the other, reaches that one behind
+        the answer.
+        """
+        if other.settled <= self.started:
+            return True
+        if self.settled <= other.started:
+            return False
+        return self.rank > other.rank
 
     def stop_timers(self) -> None:
         """Forget both timers."""

@@ -172,6 +172,7 @@ def receive(context: IkeContext, sa: Phase1Sa, header: Header, data: bytes, ends
         return
     quick.stop_timer()
     if transition.answer is not None:
+        quick.settled = context.now
         _send(context, quick, payloads, State.QUICK_ANSWERED)
         if quick.commit:
             _await_connected(context, quick)
