@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from nsemu import Lab
+from nsemu.runtime.drop import DropReason
 from nsemu.sim.scheduler import SECOND
 from support.firewall import firewall
 
@@ -161,6 +162,22 @@ def test_zero_minutes_never_end(tmp_path: Path) -> None:
     lab = firewall(tmp_path, *policy("auth"), "set auth-server Local timeout 0")
     log_in(lab, "http", "ann", "An-1")
     let_pass(lab, 100 * 3600)
+    assert passes(lab)
+
+
+def test_infranet_auth_admits_nobody_and_the_console_says_so(tmp_path: Path) -> None:
+    """There is no Infranet Controller that could let anyone in: the policy is closed, not open."""
+    lab = firewall(tmp_path, *USERS)
+    line = 'set policy id 1 from "Trust" to "Untrust"  "Any" "Any" "ANY" permit infranet-auth'
+    assert "Infranet Controllers are not emulated: policy id 1 admits nobody" in lab["fw"].cli(line)
+    assert "timed out" in log_in(lab, "http", "ann", "An-1")
+    assert not passes(lab)
+    assert line in lab["fw"].cli("get config").replace(" \n", "\n")
+    walk = lab.trace("inside", SERVER, proto="tcp", dport=25)
+    assert walk.disposition == "dropped"
+    assert DropReason.AUTH_UNAVAILABLE.value.text in str(walk.to_json())
+    lab["fw"].cli("unset policy id 1")
+    lab["fw"].cli("set policy id 1 from Trust to Untrust any any any permit")
     assert passes(lab)
 
 

@@ -7,6 +7,7 @@ from scapy.layers.inet import (
     ICMP,
     IP,
     TCP,
+    UDP,
     IPOption,
     IPOption_LSRR,
     IPOption_MTU_Probe,
@@ -106,6 +107,7 @@ SINGLE = {
     "fin-no-ack": (tcp("F"), R.SCREEN_FIN_NO_ACK, 438, C, "FIN but no ACK bit!", "TCP", True),
     "tcp-no-flag": (tcp(""), R.SCREEN_TCP_NO_FLAG, 413, C, "No TCP flag!", "TCP", True),
     "icmp-large": (ping(size=997), R.SCREEN_ICMP_LARGE, 436, C, "Large ICMP packet!", "1", False),
+    "icmp-id": (ip() / ICMP(type=8, id=0, seq=1), R.SCREEN_ICMP_ID, 441, C, "ICMP ping ID zero!", "1", False),
     "icmp-fragment": (piece(0, 64, True, 1), R.SCREEN_ICMP_FRAGMENT, 435, C, "ICMP fragment!", "1", False),
     "block-frag": (piece(64, 8, False), R.SCREEN_BLOCK_FRAG, 440, C, "Fragmented traffic!", "UDP", True),
     "syn-frag": (
@@ -218,6 +220,8 @@ def test_alarm_without_drop_counts_and_logs_but_lets_pass(option: str) -> None:
         ("icmp-large", ping(size=996)),
         ("icmp-large", udp() / Raw(bytes(1200))),
         ("icmp-fragment", ping()),
+        ("icmp-id", ping()),
+        ("icmp-id", udp()),
         ("block-frag", ping()),
         ("syn-frag", tcp("S")),
         ("port-scan", tcp("S")),
@@ -601,6 +605,13 @@ def test_a_spray_of_sources_does_not_fill_the_log() -> None:
     lines = box.log(1)
     assert len(lines) <= 64
     assert sum(int(line.split()[-2]) for line in lines) == 500
+
+
+def test_a_ping_reply_without_identifier_is_found_and_an_error_is_none() -> None:
+    box = ScreenBox("set zone untrust screen icmp-id")
+    assert not box.passes(ip() / ICMP(type=0, id=0, seq=1))
+    box.receive(ip() / ICMP(type=11, code=0) / ip(src=SERVER, dst=OUTSIDE) / UDP(sport=1, dport=2))
+    assert box.counted("icmp-id") == 1
 
 
 def test_the_words_of_release_6() -> None:

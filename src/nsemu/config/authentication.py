@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Final
 
 from nsemu.config.users import LOCAL
 
@@ -31,6 +32,8 @@ class BannerMoment(Enum):
     FAIL = "fail"
 
 
+INFRANET_CONTROLLER: Final = "Infranet Controller"
+"""What `infranet-auth` asks; no authentication server can have this name, as it is none."""
 BannerKey = tuple[LoginProtocol, BannerMoment]
 
 
@@ -39,13 +42,14 @@ class PolicyAuthentication:
     """Who may use a policy: users logged in at the firewall, or for `webauth` at its web page.
 
     `server` None means the default of the device. `user` and `group` admit that user, or the members of that group,
-    alone; with neither any user of the server will do.
+    alone; with neither any user of the server will do. `infranet` leaves the choice to an Infranet Controller.
     """
 
     webauth: bool = False
     server: str | None = None
     user: str | None = None
     group: str | None = None
+    infranet: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,8 @@ class AuthSettings:
 
     def server_of(self, wanted: PolicyAuthentication) -> str:
         """The server that a policy asks."""
+        if wanted.infranet:
+            return INFRANET_CONTROLLER
         if wanted.webauth:
             return self.webauth_server
         return wanted.server if wanted.server is not None else self.default_server

@@ -45,6 +45,7 @@ class ScreenOption(Enum):
     CODE_RED = "mal-url code-red"
     TCP_SWEEP = "tcp-sweep"
     UDP_SWEEP = "udp-sweep"
+    ICMP_ID = "icmp-id"
     BLOCK_ACTIVEX = "component-block activex"
     BLOCK_JAVA = "component-block java"
     BLOCK_ZIP = "component-block zip"

@@ -233,6 +233,9 @@ class DropReason(Enum):
     SCREEN_ICMP_LARGE = Disposition(
         "misc prot", "large ICMP packet", "It is longer than 1024 octets: unset zone Z screen icmp-large allows it."
     )
+    SCREEN_ICMP_ID = Disposition(
+        "misc prot", "ICMP ping ID zero", "Its echo identifier is 0: unset zone Z screen icmp-id allows it."
+    )
     SCREEN_BLOCK_FRAG = Disposition(
         "tiny frag", "fragmented traffic", "The zone admits no fragments: lower the MTU of the sender, or the MSS."
     )

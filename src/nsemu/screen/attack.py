@@ -92,6 +92,7 @@ class Attack(Enum):
     )
     ICMP_FRAGMENT = AttackInfo(_O.ICMP_FRAGMENT, _R.SCREEN_ICMP_FRAGMENT, 435, _CRITICAL, "ICMP fragment!", ports=False)
     ICMP_LARGE = AttackInfo(_O.ICMP_LARGE, _R.SCREEN_ICMP_LARGE, 436, _CRITICAL, "Large ICMP packet!", ports=False)
+    ICMP_ID = AttackInfo(_O.ICMP_ID, _R.SCREEN_ICMP_ID, 441, _CRITICAL, "ICMP ping ID zero!", ports=False)
     SYN_FIN = AttackInfo(_O.SYN_FIN, _R.SCREEN_SYN_FIN, 437, _CRITICAL, "SYN and FIN bits!")
     FIN_NO_ACK = AttackInfo(_O.FIN_NO_ACK, _R.SCREEN_FIN_NO_ACK, 438, _CRITICAL, "FIN but no ACK bit!")
     SYN_ACK_ACK_PROXY = AttackInfo(

@@ -12,6 +12,7 @@ from nsemu.sim.scheduler import Instant
 from nsemu.wire import ipv4_options
 from nsemu.wire.checksum import adjust_at
 from nsemu.wire.errors import MalformedPacket
+from nsemu.wire.icmp import ECHO_REPLY, ECHO_REQUEST
 
 LARGE_ICMP: Final = 1024
 FIRST_UNKNOWN_PROTOCOL: Final = 137
@@ -100,6 +101,13 @@ def is_land(packet: ScreenedPacket, _now: Instant) -> Attack | None:
 def is_large_icmp(packet: ScreenedPacket, _now: Instant) -> Attack | None:
     """ICMP of more than 1024 octets, header included."""
     return Attack.ICMP_LARGE if len(packet.data) > LARGE_ICMP else None
+
+
+def is_ping_without_id(packet: ScreenedPacket, _now: Instant) -> Attack | None:
+    """ICMP echo, request or reply, with identifier 0 (`icmp-id`)."""
+    at = packet.header_length
+    echo = packet.data[at] in {ECHO_REPLY, ECHO_REQUEST}
+    return Attack.ICMP_ID if echo and packet.data[at + 4 : at + 6] == b"\0\0" else None
 
 
 def is_winnuke(packet: ScreenedPacket, _now: Instant) -> Attack | None:

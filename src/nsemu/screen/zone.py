@@ -24,6 +24,7 @@ from nsemu.screen.headers import (
     flag_attack,
     is_land,
     is_large_icmp,
+    is_ping_without_id,
     is_winnuke,
 )
 from nsemu.screen.http import CODE_RED, component_check, url_check
@@ -159,6 +160,8 @@ def _protocol_checks(options: ScreenOptions) -> tuple[Checks, ...]:
     icmp: list[Check] = []
     if ScreenOption.ICMP_LARGE in active:
         icmp.append(is_large_icmp)
+    if ScreenOption.ICMP_ID in active:
+        icmp.append(is_ping_without_id)
     if ScreenOption.IP_SWEEP in active:
         icmp.append(Sweep(options, Threshold.IP_SWEEP, Attack.IP_SWEEP))
     if ScreenOption.ICMP_FLOOD in active:

@@ -310,4 +310,8 @@ NODES: tuple[Node, ...] = (_PROTOCOL_NODE, interface_dhcp.NODE, *_MORE)
 ITEMS = (*MORE.items, *PROTOCOL.items, *interface_dhcp.DHCP.items)
 
 ZONE = Shelf("zone", ("zone", "zone"))
+ON_TUNNEL = ZONE.line(
+    "on-tunnel", "packets out of tunnels too: they are looked at always", name="screen on-tunnel", acting=True
+)
+"""Releases 6.x: what comes out of tunnels is judged as well, which is so here with and without it (B163)."""
 ZONE_NODES: tuple[Node, ...] = (ZONE.line("rp-filter", "reverse path filter"),)

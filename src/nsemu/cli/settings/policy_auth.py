@@ -29,12 +29,15 @@ WORDS: tuple[Node, ...] = (
         ),
         binds=("auth", True),
     ),
+    keyword("infranet-auth", "an Infranet Controller decides", binds=("infranet", True)),
     keyword("webauth", "users log in at a web page first", optional(_USERS), binds=("webauth", True)),
 )
 
 
 def read(arguments: Arguments) -> PolicyAuthentication | None:
     """What a policy line asks for."""
+    if arguments.get("infranet"):
+        return PolicyAuthentication(infranet=True)
     if not arguments.get("auth") and not arguments.get("webauth"):
         return None
     return PolicyAuthentication(
@@ -50,6 +53,8 @@ def words_of(policy: Policy) -> dict[str, Any]:
     wanted = policy.authentication
     if wanted is None:
         return {}
+    if wanted.infranet:
+        return {"infranet": True}
     return {
         "webauth" if wanted.webauth else "auth": True,
         "auth_server": wanted.server,
@@ -79,6 +84,8 @@ def notes(editor: Editor, policy: Policy) -> list[str]:
     wanted = policy.authentication
     if wanted is None:
         return []
+    if wanted.infranet:
+        return [f"Note: Infranet Controllers are not emulated: policy id {policy.id} admits nobody."]
     server = editor.auth.server_of(wanted)
     return [] if server == LOCAL else [closed(f"policy id {policy.id}", server)]
 

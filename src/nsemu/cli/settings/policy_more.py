@@ -33,7 +33,6 @@ L2TP = kept_reference("l2tp")
 AUTH_SERVER = kept_reference("auth-server")
 
 _LABELS = {
-    "infranet": "policy infranet-auth",
     "shaping": "policy traffic",
     "gbw": "policy traffic",
     "mbw": "policy traffic",
@@ -93,7 +92,7 @@ SESSION_LIMIT = keyword(
     "per-src-ip", "sessions of one source", argument("sess_limit", NumberType(1, 65535), "sessions")
 )
 OPTIONS: tuple[Node, ...] = (
-    choice(*policy_auth.WORDS, flag("infranet-auth", "Infranet users", "infranet")),
+    choice(*policy_auth.WORDS),
     keyword("schedule", "only at these times", argument("schedule", SCHEDULER, "scheduler name")),
     LOG,
     COUNT,

@@ -24,6 +24,7 @@ from nsemu.cli.grammar import (
     when_set,
     when_unset,
 )
+from nsemu.cli.settings import interface_more
 from nsemu.cli.settings.checks import require
 from nsemu.cli.types import IP
 from nsemu.config.device import DeviceConfig
@@ -73,6 +74,7 @@ _MEANINGS = {
     ScreenOption.SYN_ACK_ACK_PROXY: "too many proxied connections of one source",
     ScreenOption.BLOCK_FRAG: "all fragments",
     ScreenOption.TCP_SWEEP: "SYN to ten addresses in a short time",
+    ScreenOption.ICMP_ID: "pings with identifier 0",
     ScreenOption.UDP_SWEEP: "UDP to ten addresses in a short time",
 }
 
@@ -363,6 +365,7 @@ SCREEN_NODE = keyword(
         keyword("alarm-without-drop", "log attacks, but let them pass", SCREEN_ALARM),
         when_unset(keyword("all", "all options and thresholds", SCREEN_ALL)),
         *(_option_node(option, *_MORE.get(option, ())) for option in _MEANINGS),
+        interface_more.ON_TUNNEL,
         _LIMITS,
         _URL,
         _COMPONENTS,

@@ -47,6 +47,7 @@ LABELS: Mapping[ScreenOption, str] = {
     ScreenOption.CODE_RED: "Code Red Protection",
     ScreenOption.TCP_SWEEP: "TCP Sweep Protection",
     ScreenOption.UDP_SWEEP: "UDP Sweep Protection",
+    ScreenOption.ICMP_ID: "ICMP Ping ID Zero Protection",
     ScreenOption.BLOCK_ACTIVEX: "Block ActiveX Component",
     ScreenOption.BLOCK_JAVA: "Block Java Component",
     ScreenOption.BLOCK_ZIP: "Block ZIP Component",
