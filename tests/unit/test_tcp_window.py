@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -63,6 +64,22 @@ def test_a_glance_and_a_close_look_agree(client: int, server: int, said: list[Sa
         assert [quick.challenge(way) for way in (True, False)] == [slow.challenge(way) for way in (True, False)]
         if not why:
             sent[one.forward] = max(sent[one.forward], sent[one.forward] + one.ahead + one.size)
+
+
+@pytest.mark.parametrize("before", [0, 1, 700, 1400, 29_999, 30_000, 30_001, 60_000])
+@pytest.mark.parametrize("windows", [(30_000,), (0, 30_000), (1400, 30_000)])
+def test_a_long_transfer_goes_on_when_its_numbers_wrap(before: int, windows: tuple[int, ...]) -> None:
+    """Both ways look at its segments in turn, as they do in life; none of them may lose sight of the window."""
+    window, client, server = TcpWindow(), -1 - before & MASK, 500
+    handshake(window, client, server)
+    sent = client + 1
+    for _ in range(100):
+        data = segment(sent, server + 1, ACK, 1400)
+        assert window.expects(data, 0, True) or window.refuses(data, 0, True) == ""
+        sent += 1400
+        for room in windows:
+            heard = segment(server + 1, sent, ACK, 0, room)
+            assert window.expects(heard, 0, False) or window.refuses(heard, 0, False) == ""
 
 
 def test_what_follows_in_order_needs_no_close_look() -> None:

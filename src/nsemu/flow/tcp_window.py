@@ -34,11 +34,11 @@ class _End:
     __slots__ = ("acknowledged", "announced", "last", "limit", "scale", "sent", "window")
 
     def __init__(self, sent: int, limit: int, window: int, scale: int) -> None:
-        self.sent = sent
-        self.limit = limit
+        self.sent = sent & _MASK
+        self.limit = limit & _MASK
         self.window = window
         self.scale = scale
-        self.last = sent
+        self.last = self.sent
         self.acknowledged = 0
         self.announced = -1
 
@@ -86,7 +86,7 @@ class TcpWindow:
             sender.window = max(sender.window, window)
             limit = acknowledgment + window
             if ((limit - receiver.limit + _HALF) & _MASK) - _HALF > 0:
-                receiver.limit = limit
+                receiver.limit = limit & _MASK
             sender.acknowledged = acknowledgment
         sender.last = sequence
         if ((end - sender.sent + _HALF) & _MASK) - _HALF > 0:
@@ -109,7 +109,8 @@ class TcpWindow:
             return False
         if acknowledgment != sender.acknowledged or window != sender.announced:
             limit = acknowledgment + (window << sender.scale)
-            if not sender.acknowledged <= acknowledgment <= receiver.sent:
+            in_order = sender.acknowledged <= acknowledgment <= receiver.sent
+            if not in_order or limit > _MASK or not -_HALF < limit - receiver.limit < _HALF:
                 return False
             sender.window = max(sender.window, window << sender.scale)
             receiver.limit = max(receiver.limit, limit)
@@ -155,7 +156,7 @@ class TcpWindow:
         scaled = theirs is not None and scale is not None
         client = _End(sent, acknowledgment + window, offered, theirs or 0 if scaled else 0)
         server = _End(sequence + size, sequence + 1 + offered, window, scale or 0 if scaled else 0)
-        client.acknowledged, server.acknowledged = sequence + 1, acknowledgment
+        client.acknowledged, server.acknowledged = sequence + 1 & _MASK, acknowledgment
         self._forth, self._back = (client, server), (server, client)
         self._request = None
         return True
