@@ -43,3 +43,13 @@ def test_the_python_of_the_page_runs(
 def test_the_page_has_every_command() -> None:
     for name in (*COMMANDS, *_OWN):
         assert f"`{name}" in TEXT
+
+
+def test_the_page_has_every_lab() -> None:
+    """Each topology has a row in the table of `docs/labs.md`, and each row a topology."""
+    folder = ROOT / "topologies"
+    labs = {str(path.relative_to(folder).with_suffix("")) for path in folder.rglob("*.yaml")}
+    table = TEXT.partition("## The labs of this project")[2].partition("\n## ")[0]
+    rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    named = {word for row in rows for word in re.findall(r"`([a-z0-9_/]+)`", row)}
+    assert named == labs

@@ -259,3 +259,29 @@ def test_a_packet_tells_its_walk_from_client_to_server(tmp_path: Path) -> None:
     walk = lab.trace("ann", "10.1.1.5")
     assert walk.disposition == "delivered"
     assert "sealed into ESP for 1.1.1.1" in walk.text()
+
+
+def test_unused_sas_of_dialup_users_are_held_for_the_time_that_is_set(tmp_path: Path) -> None:
+    """`set ike member-sa-hold-time`: minutes without a packet; the tunnel of one who sends stays."""
+    lines = GATEWAY.format(name="ann", user="people").replace("peoplekey", "k") + BOTH_WAYS.format(
+        name="ann", one=1, two=2
+    )
+    lines = "set user-group people user ann\nset user-group people user bob\n" + lines
+    lab = dial(tmp_path, lines, ann=", key: k, inner-address: 10.9.9.1", bob=", key: k, inner-address: 10.9.9.2")
+    hub = lab["hub"]
+    for name in ("ann", "bob"):
+        on(lab, name, "connect")
+    clients = [tunnel for tunnel in hub.device.database if tunnel.active]
+    assert len(clients) == 2
+    lab.run_for(1200)
+    assert all(tunnel.active for tunnel in clients), "without the setting nothing ends before its time"
+    hub.cli("set ike member-sa-hold-time 5")
+    assert "5 minutes" in hub.cli("get ike member-sa-hold-time")
+    for _ in range(8):
+        lab["ann"].ping("10.1.1.5", count=1)
+        lab.run_for(60)
+    active = [tunnel for tunnel in hub.device.database if tunnel.active]
+    assert len(active) == 1
+    lab.run_for(301)
+    assert not [tunnel for tunnel in hub.device.database if tunnel.active]
+    assert "200" in on(lab, "bob", "http get 10.1.1.5")

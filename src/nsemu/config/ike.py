@@ -218,7 +218,8 @@ class IkeSettings:
     `monitor_interval` (seconds) and `monitor_threshold` (requests) are those of VPN monitoring (`set vpnmonitor`).
     `initial_contact` is for all peers, `initial_contact_gateways` are named ones. `id_mode` IP sends no proxy ID;
     without `policy_checking` a received one is not compared. `single_tunnels` are gateways all of whose policies share
-    one Phase 2 SA. `heartbeat` (without reconnect) is for gateways that have none of their own.
+    one Phase 2 SA. `heartbeat` (without reconnect) is for gateways that have none of their own. `member_hold` is for
+    how many minutes SAs of dialup users are kept that nothing uses, 0 for as long as they live.
     """
 
     respond_bad_spi: int = 1
@@ -237,3 +238,4 @@ class IkeSettings:
     responder_commit: bool = False
     ikeid_enumeration: bool = False
     dos_protection: bool = False
+    member_hold: int = 0

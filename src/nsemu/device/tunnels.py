@@ -111,7 +111,10 @@ def plan_tunnels(config: DeviceConfig, addresses: dict[str, int], lookup: Lookup
         dialup, renewed = gateway.dialup is not None, vpn.monitor is not None and vpn.monitor.rekey
         # The members of a group are kept up, also those that carry nothing (B349).
         renewed = renewed or any(vpn.name in group.members for group in config.vpn_groups.values())
-        plans.extend(replace(plan, number=vpn.tunnel_id, renewed=renewed, dialup=dialup) for plan in made)
+        # `set ike member-sa-hold-time`, unless the VPN has an idle time of its own.
+        idle = vpn.idle_time or (config.ike.member_hold if dialup else 0)
+        made = (replace(plan, number=vpn.tunnel_id, idle_time=idle) for plan in made)
+        plans.extend(replace(plan, renewed=renewed, dialup=dialup) for plan in made)
     return plans
 
 

@@ -96,6 +96,7 @@ SINGLE_TUNNEL = _names("single-ike-tunnel", "single_tunnels")
 ID_MODE = _value("id-mode", "id_mode")
 HELLO = _value("heartbeat hello", "hello", "heartbeat")
 THRESHOLD = _value("heartbeat threshold", "threshold", "heartbeat")
+MEMBER_HOLD = _value("member-sa-hold-time", "member_hold")
 ITEMS = (
     INITIAL_CONTACT,
     INITIAL_CONTACT_GATEWAY,
@@ -109,6 +110,7 @@ ITEMS = (
     THRESHOLD,
     ENUMERATION,
     DOS_PROTECTION,
+    MEMBER_HOLD,
 )
 """In the order of `get config`."""
 
@@ -121,6 +123,14 @@ def _of_all(word: str, help_: str, low: int, high: int, field: str, setting: Set
 
 NODES = (
     keyword("accept-all-proposal", "accept any proposal of a peer", ACCEPT_ALL),
+    _of_all(
+        "member-sa-hold-time",
+        "minutes for which unused SAs of dialup users are kept",
+        1,
+        480,
+        "member_hold",
+        MEMBER_HOLD,
+    ),
     keyword(
         "id-mode",
         "what names a tunnel in phase 2",

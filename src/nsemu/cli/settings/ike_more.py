@@ -38,11 +38,6 @@ NODES = (
             default=Row({"seconds": 60}),
         ),
     ),
-    IKE.line(
-        "member-sa-hold-time",
-        "minutes for which unused SAs are kept",
-        argument("minutes", NumberType(1, 480), "minutes"),
-    ),
     keyword(
         "cert",
         "certificates",

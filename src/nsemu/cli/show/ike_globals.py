@@ -9,7 +9,6 @@ from nsemu.cli.grammar import Arguments, Command, Node, keyword
 from nsemu.cli.show.layout import cut, lines
 from nsemu.config.device import DeviceConfig
 from nsemu.config.ike import IkeSettings
-from nsemu.config.kept import KeptKey
 from nsemu.device.tunnels import heartbeat_of
 from nsemu.device.views.ike import cookie_views
 from nsemu.wire.address import format_ipv4
@@ -69,6 +68,11 @@ _SETTINGS: dict[str, tuple[str, str, Callable[[IkeSettings], str]]] = {
         lambda ike: _on(ike.ikeid_enumeration),
     ),
     "dos-protection": ("show the limit of one address", "DoS protection", lambda ike: _on(ike.dos_protection)),
+    "member-sa-hold-time": (
+        "show for how long unused SAs of dialup users are kept",
+        "member SA hold time",
+        lambda ike: f"{ike.member_hold} minutes" if ike.member_hold else "not set",
+    ),
 }
 """Word → help, name, value."""
 
@@ -85,13 +89,7 @@ def _setting(word: str) -> Node:
 def all_globals(context: Context, _arguments: Arguments) -> str:
     """`get ike`: every global in a line."""
     ike = context.device.config.ike
-    return lines(*(f"IKE {name}: {value(ike)}" for _, name, value in _SETTINGS.values()), _hold_time(context))
-
-
-def _hold_time(context: Context) -> str:
-    kept = context.device.config.kept.get(KeptKey("ike member-sa-hold-time"))
-    held = f"{dict(kept.arguments)['minutes']} minutes" if kept is not None else "not set"
-    return f"IKE member SA hold time: {held}"
+    return lines(*(f"IKE {name}: {value(ike)}" for _, name, value in _SETTINGS.values()))
 
 
 def _beats(context: Context, _arguments: Arguments) -> str:
@@ -130,9 +128,4 @@ NODES: tuple[Node, ...] = (
     *(_setting(word) for word in _SETTINGS),
     keyword("heartbeat", "show IKE heartbeats", Command(_beats)),
     keyword("conn-entry", "show peers that are connected", Command(_connections)),
-    keyword(
-        "member-sa-hold-time",
-        "show for how long unused SAs are kept",
-        Command(lambda context, _arguments: f"{_hold_time(context)}\n"),
-    ),
 )
