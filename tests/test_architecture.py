@@ -11,7 +11,7 @@ import pytest
 SOURCE = Path(__file__).parent.parent / "src" / "nsemu"
 FILES = sorted(SOURCE.rglob("*.py"))
 
-ENGINES = ("routing", "policy", "nat", "screen", "ipsec", "ike", "auth")
+ENGINES = ("routing", "policy", "nat", "screen", "ipsec", "ike", "auth", "l2tp", "ppp")
 FLOORS = {
     "sim": 0,
     "wire": 1,

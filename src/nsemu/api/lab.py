@@ -22,6 +22,7 @@ from nsemu.device.device import Device
 from nsemu.ike.story import Teller
 from nsemu.lab.capture import Capture
 from nsemu.lab.dialup.host import DialupHost
+from nsemu.lab.dialup.l2tp_host import L2tpHost
 from nsemu.lab.network import LabError, Network
 from nsemu.lab.topology.load import load as load_topology
 from nsemu.lab.topology.model import ScreenosSpec, Topology
@@ -123,7 +124,9 @@ class Lab:
         """
         chosen = self.network.links if links is None else [self.network.link_of(name) for name in links]
         devices = [node.device for node in self.network.devices().values()]
-        clients = [node.client for node in self.network.nodes.values() if isinstance(node, DialupHost)]
+        nodes = self.network.nodes.values()
+        clients = [node.client for node in nodes if isinstance(node, DialupHost)]
+        clients += [node.l2tp.vpn for node in nodes if isinstance(node, L2tpHost) and node.l2tp.vpn is not None]
         return Capture(Path(path), chosen, epoch_ns=EPOCH_NS, key_rows=lambda: key_rows(devices, clients))
 
     def trace(self, source: str, destination: str, proto: str = "icmp", dport: int | None = None) -> PacketWalk:

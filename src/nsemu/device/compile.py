@@ -11,6 +11,7 @@ from nsemu.config.ike import IdMode
 from nsemu.config.interface import WebAuth
 from nsemu.device.dns import DnsClient
 from nsemu.device.interfaces import InterfaceSet
+from nsemu.device.l2tp import policies_of_call
 from nsemu.device.translation import compile_translation
 from nsemu.device.tunnels import (
     Selector,
@@ -134,7 +135,7 @@ class Compiler:
             if plan.settings.gateway in gateways and plan.proposals and not plan.caller
         }
         for identifier, path in self._state.paths.items():
-            path.negotiable = identifier in tunnels or path.inner is not None
+            path.negotiable = identifier in tunnels or (path.inner is not None and path.link is None)
         engine.settings = replace(
             engine.settings,
             respond_bad_spi=config.ike.respond_bad_spi,
@@ -252,6 +253,11 @@ class Compiler:
         self._paths()
         self._state.generation += 1
 
+    def calls_changed(self) -> None:
+        """An L2TP user has come or gone: sessions are decided anew."""
+        self._paths()
+        self._state.generation += 1
+
     def _install_manual(self, now: Instant) -> None:
         """Make the SAs of manual key tunnels: there is nothing to negotiate, they are there from the start (B032)."""
         database = self._state.database
@@ -284,11 +290,14 @@ class Compiler:
             paths[identifier] = path
             if path.bound is not None:
                 bound.setdefault(path.bound.name, []).append(identifier)
+        for identifier, call in state.calls.items():
+            call.policies = policies_of_call(state.config, call)
+            paths[identifier] = call
         state.paths = paths
         state.transports = tuple(path for path in paths.values() if path.transport)
         clients = [identifier for identifier, plan in self.plans.items() if plan.caller and not plan.settings.transport]
         state.clients = ClientTable(
-            tuple(paths[one] for one in sorted(clients, key=lambda one: self.plans[one].caller))
+            (*(paths[one] for one in sorted(clients, key=lambda one: self.plans[one].caller)), *state.calls.values())
         )
         self._policy_paths()
         for interface in state.interfaces.values():

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from nsemu.device.debug_drops import DROP_LINES
-from nsemu.device.debug_ipsec import open_lines, seal_lines
+from nsemu.device.debug_ipsec import l2tp_open_lines, l2tp_seal_lines, open_lines, seal_lines
 from nsemu.device.debug_story import NO_TUNNEL, RELEASE_5, TUNNEL_BIT, Dialect, Story, ipid
 from nsemu.flow import steps
 from nsemu.flow.originate import SELF
@@ -397,6 +397,8 @@ RENDERERS: Final[dict[type[Step], Callable[[Story, Any], Iterable[str]]]] = {
     steps.Translated: _translated,
     steps.EspSeal: seal_lines,
     steps.EspOpen: open_lines,
+    steps.L2tpOpen: l2tp_open_lines,
+    steps.L2tpSeal: l2tp_seal_lines,
     steps.Fragmented: _fragmented,
     steps.Sent: _sent,
     steps.PathMtuReport: _path_mtu,

@@ -69,3 +69,14 @@ def open_lines(story: Story, step: steps.EspOpen) -> Iterable[str]:
         f"**** jump to packet:{addresses}",
         f"packet decapsulated, type=ipsec, len={step.inner_length}",
     )
+
+
+def l2tp_open_lines(story: Story, step: steps.L2tpOpen) -> Iterable[str]:
+    """A packet came out of the call of an L2TP user. No capture shows these words (docs/fidelity.md)."""
+    story.inner = True
+    return (f"packet decapsulated, type=l2tp, len={step.inner_length}", f"  l2tp tunnel {step.l2tp}, user {step.user}")
+
+
+def l2tp_seal_lines(_story: Story, step: steps.L2tpSeal) -> Iterable[str]:
+    """A packet was put into the call of an L2TP user."""
+    return (f"  going into l2tp tunnel {step.l2tp}, user {step.user}, peer {format_ipv4(step.peer)}.",)

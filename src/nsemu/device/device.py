@@ -25,6 +25,7 @@ from nsemu.device.ike_glue import IkeGlue
 from nsemu.device.in_force import in_force
 from nsemu.device.interfaces import InterfaceSet
 from nsemu.device.ipsec_upcalls import IpsecUpcalls
+from nsemu.device.l2tp import Lns
 from nsemu.device.local_tcp import LocalTcp
 from nsemu.device.logins import ClientLogins
 from nsemu.device.monitor import InterfaceMonitors
@@ -138,6 +139,8 @@ class Device(IpsecUpcalls):
         self.ike = IkeGlue(self.state, IkeEngine(self._stream("ike"), EngineSettings()), self.scheduler, self.log)
         self._idle = IdleWatch(scheduler, self.database, lambda: self._compiler.plans, self.clear_tunnel)
         self.ike.engine.claim, self.ike.release = self._compiler.add_client, self._compiler.remove_client
+        self.l2tp = Lns(self.state, self._stream("l2tp"), self.log)
+        self.l2tp.calls_changed = self._compiler.calls_changed
         self.client_logins = ClientLogins(self.state, self.ike.engine)
         self.ike.listeners += [self._idle.heard, self.vpn_monitors.heard, self.client_logins.heard]
         self.ike.hops_changed = lambda: self._compiler.refresh_routes(scheduler.now)
@@ -209,6 +212,7 @@ class Device(IpsecUpcalls):
         self.tcp.stop()
         self.logins.stop()
         self.ike.stop()
+        self.l2tp.stop()
         self._idle.stop()
         self.monitors.stop()
         self.schedules.stop()
@@ -367,6 +371,7 @@ class Device(IpsecUpcalls):
         self._follow_monitors()
         self._compiler.configure_ike(self.ike.engine, now)
         self.ike.pump()
+        self.l2tp.configure()
         self._idle.refresh()
         learned = (server for lease in leases.values() for server in lease.dns)
         servers = tuple(dict.fromkeys((*config.system.dns_servers, *learned)))

@@ -385,6 +385,8 @@ RENDERERS: Final[dict[type[Step], Callable[[Any, Any], _Words | None]]] = {
     steps.Translated: _translated,
     steps.EspSeal: _seal,
     steps.EspOpen: _open,
+    steps.L2tpOpen: _saying(Stage.TUNNEL, "out of L2TP tunnel {step.l2tp}, {step.inner_length} octets of {step.user}"),
+    steps.L2tpSeal: _saying(Stage.TUNNEL, "into L2TP tunnel {step.l2tp}, {step.inner_length} octets for {step.user}"),
     steps.Fragmented: _saying(Stage.EGRESS, "cut into {step.pieces} fragments for the MTU of {step.mtu} octets"),
     steps.NextHop: _next_hop,
     steps.Sent: _saying(Stage.EGRESS, "sent through {step.interface} to {step.mac}, {step.length} octets"),

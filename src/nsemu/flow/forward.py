@@ -191,6 +191,9 @@ def send_into_tunnel(state: FlowState, path: TunnelPath, inner: bytes | bytearra
     tunnel = path.tunnel
     sa = tunnel.outbound
     if sa is None:
+        if path.link is not None:
+            path.link(bytes(inner), packet.trace)
+            return
         drop(packet, "tunnel", DropReason.SA_INACTIVE, path.vpn, ("vpn", path.vpn))
         state.upcalls.acquire(path)
         return

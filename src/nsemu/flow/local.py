@@ -25,6 +25,7 @@ from nsemu.wire.udp import UdpDatagram, checksum_is_right
 _PORTS = Struct("!HH")
 _MOST_MANAGERS = 256
 _WEBAUTH_PORT = 80
+L2TP_PORT = 1701
 
 SELF_POLICY = 320_001
 """The policy ID that the logs show for traffic to the device that nothing wanted (screenos-cli §2.4, §3.1)."""
@@ -65,7 +66,8 @@ def _remember(state: FlowState, packet: Packet) -> None:
 
 def _udp(state: FlowState, packet: Packet, _owner: RunInterface) -> bool:
     handler = state.udp_handlers.get(packet.destination_port)
-    if handler is None:
+    l2tp = state.l2tp_handler if packet.destination_port == L2TP_PORT else None
+    if handler is None and l2tp is None:
         return False
     payload = packet.data[packet.header_length :]
     try:
@@ -74,6 +76,8 @@ def _udp(state: FlowState, packet: Packet, _owner: RunInterface) -> bool:
         return False
     if not checksum_is_right(payload, packet.source, packet.destination):
         return False
+    if handler is None:
+        return l2tp is not None and l2tp(packet, datagram.payload)
     _taken(packet, f"UDP port {packet.destination_port}")
     source = (packet.source, packet.source_port)
     handler(datagram.payload, source, (packet.destination, packet.destination_port), packet.trace)

@@ -128,6 +128,9 @@ def _lost(trace: PacketTrace | None, reason: DropReason, subject: tuple[object, 
 def _into_tunnel(state: FlowState, path: TunnelPath, packet: Ipv4Packet, trace: PacketTrace | None) -> bool:
     tunnel, sa, subject = path.tunnel, path.tunnel.outbound, ("vpn", path.vpn)
     peer = tunnel.settings.peer
+    if path.link is not None:
+        path.link(packet.build(), trace)
+        return True
     if sa is None:
         if trace is not None:
             trace.add(IkeTriggered(path.identifier, path.vpn, peer))

@@ -122,6 +122,10 @@ class FlowState:
         self.broadcasts: dict[int, tuple[str, ...]] = {}
         """The virtual routers with a network of which an address is the broadcast address."""
         self.paths: dict[int, TunnelPath] = {}
+        self.calls: dict[int, TunnelPath] = {}
+        """Those of L2TP users, which are among `paths` too."""
+        self.l2tp_handler: Callable[[Packet, bytes], bool] | None = None
+        """Takes datagrams to port 1701; False where there is no L2TP."""
         self.transports: tuple[TunnelPath, ...] = ()
         """Those in transport mode, into which L2TP of the device itself goes."""
         self.clients = ClientTable()

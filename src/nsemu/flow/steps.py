@@ -310,6 +310,26 @@ class EspOpen(Step):
 
 
 @dataclass(frozen=True, slots=True)
+class L2tpOpen(Step):
+    """The packet came out of the call of an L2TP user; `peer` is where the user is."""
+
+    l2tp: str
+    user: str
+    peer: int
+    inner_length: int
+
+
+@dataclass(frozen=True, slots=True)
+class L2tpSeal(Step):
+    """The packet was put into the call of an L2TP user."""
+
+    l2tp: str
+    user: str
+    peer: int
+    inner_length: int
+
+
+@dataclass(frozen=True, slots=True)
 class Fragmented(Step):
     """The packet was cut for the MTU of its egress interface."""
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from nsemu.flow.neighbors import Neighbor
 from nsemu.ipsec.tunnel import Tunnel
 from nsemu.runtime.interface import RunInterface
+from nsemu.runtime.trace import PacketTrace
 from nsemu.wire.address import Prefix
+
+Link = Callable[[bytes, PacketTrace | None], None]
+"""Sends an inner packet."""
 
 
 class TunnelPath:
@@ -16,16 +22,21 @@ class TunnelPath:
     `inner` is the network of the dialup client at the other end, None for any other tunnel, and `policies` are those
     that use the tunnel.
     `transport` tells that packets between the two ends themselves go through it, L2TP alone (B015).
+    `link` takes the packets of an L2TP user, whose tunnel `l2tp` names; it has no SAs then, and `carrier`
+    is the VPN that the call is in, None for a call in clear.
     `replay` asks for replay protection (B060); `negotiable` tells whether IKE knows the tunnel.
     `egress` and `neighbor` say where outer packets go; they hold while `generation` is the flow's.
     """
 
     __slots__ = (
         "bound",
+        "carrier",
         "carrier_zone",
         "egress",
         "generation",
         "inner",
+        "l2tp",
+        "link",
         "negotiable",
         "neighbor",
         "outgoing",
@@ -44,6 +55,9 @@ class TunnelPath:
         self.policies: tuple[int, ...] = ()
         self.replay = False
         self.transport = False
+        self.l2tp = ""
+        self.carrier: str | None = None
+        self.link: Link | None = None
         self.negotiable = False
         self.generation = -1
         self.egress: RunInterface | None = None
@@ -53,6 +67,11 @@ class TunnelPath:
     def identifier(self) -> int:
         """The tunnel ID."""
         return self.tunnel.identifier
+
+    @property
+    def subject(self) -> tuple[str, str]:
+        """The configuration object that it comes from."""
+        return ("l2tp", self.l2tp) if self.link is not None else ("vpn", self.vpn)
 
     @property
     def vpn(self) -> str:

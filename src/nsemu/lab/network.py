@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from nsemu.lab.dialup.host import DialupHost
+from nsemu.lab.dialup.l2tp_host import L2tpHost
 from nsemu.lab.external import ExternalError, ExternalInterface
 from nsemu.lab.host.host import Host
 from nsemu.lab.host.services.dhcp import DhcpPool
@@ -23,6 +24,7 @@ from nsemu.lab.topology.model import (
     DialupSpec,
     Endpoint,
     HostSpec,
+    L2tpSpec,
     LinkSpec,
     NatSpec,
     NodeSpec,
@@ -110,7 +112,11 @@ def _screenos(network: Network, spec: NodeSpec) -> Node:
 
 def _host(network: Network, spec: NodeSpec) -> Node:
     assert isinstance(spec, HostSpec)
-    make = partial(DialupHost, connection=spec.vpn) if isinstance(spec, DialupSpec) else Host
+    make: Callable[..., Host] = Host
+    if isinstance(spec, DialupSpec):
+        make = partial(DialupHost, connection=spec.vpn)
+    elif isinstance(spec, L2tpSpec):
+        make = partial(L2tpHost, connection=spec.l2tp)
     host = make(
         spec.name,
         network.scheduler,
@@ -160,6 +166,7 @@ _MAKERS: Mapping[type[NodeSpec], Callable[[Network, NodeSpec], Node]] = {
     ScreenosSpec: _screenos,
     HostSpec: _host,
     DialupSpec: _host,
+    L2tpSpec: _host,
     RouterSpec: _router,
     NatSpec: _nat,
     SwitchSpec: _switch,

@@ -21,6 +21,7 @@ from nsemu.cli.grammar import (
 )
 from nsemu.cli.session_filter import SESSION_ID, session_filter, session_filters
 from nsemu.cli.settings.admin import ADMIN_NAME_TYPE
+from nsemu.cli.show.l2tp import CLEAR_L2TP
 from nsemu.cli.show.mac_learn import CLEAR_MAC_LEARN
 from nsemu.cli.types import INTERFACE, IP, POLICY_ID
 from nsemu.config.errors import NotFoundError
@@ -240,6 +241,7 @@ CLEAR = keyword(
                 ),
             ),
         ),
+        CLEAR_L2TP,
         CLEAR_MAC_LEARN,
         keyword(
             "sa",

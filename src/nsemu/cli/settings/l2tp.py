@@ -1,4 +1,4 @@
-"""`set l2tp …`: kept without effect (Vol. 5, chapter 6)."""
+"""`set l2tp …`: what the device is told as LNS (Vol. 5, chapter 6); `config.l2tp` reads it."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def _check_tunnel(editor: Editor, arguments: Arguments) -> None:
         raise ConfigError("l2tp default is no tunnel")
 
 
-DEFAULT = Shelf("l2tp default")
-TUNNEL = Shelf("l2tp", ("l2tp", "l2tp"))
+DEFAULT = Shelf("l2tp default", acting=True)
+TUNNEL = Shelf("l2tp", ("l2tp", "l2tp"), acting=True)
 _INTERFACE = keyword(
     "outgoing-interface", "interface towards the clients", argument("interface", INTERFACE, "interface name")
 )
@@ -87,6 +87,7 @@ NODES = (
                         "port of RADIUS",
                         number("port", 1024, 65535, "port"),
                         default=Row({"port": 1645}),
+                        acting=False,
                     ),
                 ),
             ),

@@ -49,7 +49,7 @@ _LABELS = {
     "tunnel_id": "policy tunnel vpn id",
 }
 """The argument of each kept word, and what the console calls it."""
-NOTES = tuple(dict.fromkeys([*_LABELS.values(), "policy tunnel l2tp", "policy log alert"]))
+NOTES = tuple(dict.fromkeys([*_LABELS.values(), "policy log alert"]))
 
 TUNNELS: tuple[Node, ...] = (
     keyword("l2tp", "L2TP tunnel", argument("l2tp", L2TP, "L2TP tunnel name")),
@@ -145,7 +145,6 @@ def notes(policy: Policy) -> list[str]:
     """What the console says of the words of a policy that have no effect."""
     missing = [_LABELS[name] for name, _value in policy.kept]
     missing += ["policy log alert"] if policy.alert else []
-    missing += ["policy tunnel l2tp"] if policy.l2tp is not None else []
     return [not_emulated(what) for what in dict.fromkeys(missing)]
 
 

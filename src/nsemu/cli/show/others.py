@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from nsemu.cli.context import Context
 from nsemu.cli.grammar import Arguments, Command, Node, choice, keyword
-from nsemu.cli.settings import l2tp, pbr
+from nsemu.cli.settings import pbr
 from nsemu.cli.settings.ike_more import IPSEC_ITEMS
 from nsemu.cli.settings.layout import Each, block
 from nsemu.cli.settings.vrouter import ENTER_VROUTER, vrouter_scopes
 from nsemu.cli.show.kept import config_lines, written
+from nsemu.cli.show.l2tp import L2TP
 from nsemu.cli.show.layout import cut, lines
 from nsemu.device.views.ipsec import tunnel_views
 from nsemu.device.views.resources import task_views
@@ -52,20 +53,13 @@ def _timers(context: Context, _arguments: Arguments) -> str:
 _PBR = Each(vrouter_scopes, (block(ENTER_VROUTER, *pbr.ITEMS),))
 _PBR_COMMAND = Command(_pbr)
 NODES: tuple[Node, ...] = (
+    L2TP,
     keyword("firewall", "show firewall protection information", Command(_firewall)),
     keyword("ip", "get ip parameters", keyword("tftp", "show TFTP settings", Command(_tftp))),
     keyword(
         "ipsec",
         "get ipsec information",
         keyword("access-session", "show access sessions", written("Access of IPsec sessions", *IPSEC_ITEMS)),
-    ),
-    keyword(
-        "l2tp",
-        "get l2tp information",
-        choice(
-            keyword("all", "show all tunnels", written("L2TP", *l2tp.TUNNEL.items)),
-            keyword("default", "show default settings", written("L2TP", *l2tp.DEFAULT.items)),
-        ),
     ),
     keyword(
         "pbr",

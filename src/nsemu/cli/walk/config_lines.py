@@ -17,6 +17,7 @@ from nsemu.cli.settings import (
     flow,
     interface,
     interface_link,
+    l2tp,
     nat,
     pbr,
     policy,
@@ -167,6 +168,8 @@ def _criteria(subject: Subject, purpose: str) -> tuple[tuple[Setting, ...], Want
         return (nat.NHTB,), _all_are(interface=subject[1], next_hop=subject[2])
     if kind == "vpn":
         return (vpn.VPN, vpn.VPN_BIND), _named("vpn", subject[1])
+    if kind == "l2tp":
+        return l2tp.TUNNEL.items, _named("l2tp", subject[1])
     if kind == "flow":
         return (_FLOW_SETTINGS[str(subject[1])],), _any
     if kind == "default-policy":

@@ -6,6 +6,7 @@ from nsemu.config.policy import Policy, PolicyAction
 from nsemu.flow.setup import FlowSetup
 from nsemu.flow.state import FlowState
 from nsemu.flow.steps import PolicyMatch
+from nsemu.flow.tunnels import TunnelPath
 from nsemu.policy.decision import Decision, Reason, Traffic
 from nsemu.runtime.drop import DropReason
 from nsemu.wire.address import Prefix, format_ipv4
@@ -61,16 +62,16 @@ def _check_vpn(state: FlowState, setup: FlowSetup, decision: Decision) -> DropRe
         return None
     named = _named(found.policy)
     members = state.policy_paths.get(found.id, ())
-    if through is not None and through.vpn in {found.policy.vpn, *(path.vpn for path in members)}:
+    if through is not None and _carries(through, found.policy, members):
         return None
     setup.detail = f"policy {found.id} names {named}"
     if through is not None and policy_based:
         setup.detail = f"came through {through.vpn}, {setup.detail}"
         return DropReason.SA_POLICY_DENY
-    if not members:
+    client = state.clients.path_for(found.id, setup.destination)
+    if not members and client is None:
         setup.subject = ("vpn", found.policy.vpn) if found.policy.vpn is not None else setup.subject
         return DropReason.NO_SA
-    client = state.clients.path_for(found.id, setup.destination)
     if client is not None:
         members = (client,)
     # Of redundant tunnels the first that stands carries the traffic (B347, B360).
@@ -84,7 +85,16 @@ def _check_vpn(state: FlowState, setup: FlowSetup, decision: Decision) -> DropRe
     return None
 
 
+def _carries(through: TunnelPath, policy: Policy, members: tuple[TunnelPath, ...]) -> bool:
+    """Whether a packet came the way that a policy names: through its VPN, or out of its L2TP tunnel."""
+    if through.link is not None:
+        return policy.id in through.policies
+    return through.vpn in {policy.vpn, *(path.vpn for path in members)}
+
+
 def _named(policy: Policy) -> str:
+    if policy.l2tp is not None:
+        return f"l2tp {policy.l2tp}" + (f" in vpn {policy.vpn}" if policy.vpn is not None else "")
     return policy.vpn or (f"vpn-group {policy.vpn_group}" if policy.vpn_group is not None else "no VPN")
 
 

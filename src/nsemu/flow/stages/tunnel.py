@@ -37,7 +37,7 @@ def tunnel(state: FlowState, setup: FlowSetup) -> DropReason | None:
         state.upcalls.prepare(member)
     if setup.trace is not None:
         by_hop = reason == "nhtb" and (setup.egress.name, setup.next_hop) not in state.learned_hops
-        subject = ("nhtb", setup.egress.name, setup.next_hop) if by_hop else ("vpn", path.vpn)
+        subject = ("nhtb", setup.egress.name, setup.next_hop) if by_hop else path.subject
         setup.add(TunnelSelect(path.identifier, path.vpn, path.tunnel.settings.peer, reason, subject))
     if _loops(state, setup, path):
         setup.detail, setup.subject = f"MIP {format_ipv4(setup.destination)}", ("flow", "hub-n-spoke-mip")
@@ -55,7 +55,7 @@ def _loops(state: FlowState, setup: FlowSetup, path: TunnelPath) -> bool:
 
 def require_sa(state: FlowState, setup: FlowSetup, path: TunnelPath) -> DropReason | None:
     """Refuse a tunnel without SA, and trigger IKE."""
-    if path.tunnel.outbound is not None:
+    if path.tunnel.outbound is not None or path.link is not None:
         return None
     setup.subject = ("vpn", path.vpn)
     setup.detail = path.vpn

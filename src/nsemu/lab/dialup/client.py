@@ -53,7 +53,7 @@ from nsemu.wire.ipv4 import Ipv4Packet
 
 VIRTUAL = "vpn0"
 _ESP = 50
-_HEADER = bytes(16)
+_HEADER = bytes.fromhex("450000000000000040320000")
 _HISTORY = 12
 _KEEPALIVE = 20
 _GATEWAY = "gateway"
@@ -81,8 +81,9 @@ class VpnClient:
         self._timer: Timer | None = None
         self._own = outside.address
         self._past: Route | None = None
-        stack.interfaces[VIRTUAL] = self.interface
-        for prefix in connection.remote:
+        if not connection.transport:
+            stack.interfaces[VIRTUAL] = self.interface
+        for prefix in connection.remote if not connection.transport else ():
             for part in (prefix,) if prefix.length else _HALVES:
                 stack.routes.add(Route(part.network, self.interface))
         self._route()
@@ -109,6 +110,8 @@ class VpnClient:
 
     def _route(self) -> None:
         """The gateway is reached past the tunnel, by whatever way there is now."""
+        if self.connection.transport:
+            return  # nothing is routed into the tunnel
         gateway, routes = self.connection.gateway, self._stack.routes
         if self._past is not None:
             routes.remove(self._past.prefix, self._past.gateway)
@@ -161,6 +164,7 @@ class VpnClient:
                 connection.protocol,
                 connection.port,
                 renewed=True,
+                transport=connection.transport,
             )
             for number, remote in numbered
         }
@@ -177,6 +181,7 @@ class VpnClient:
             first.protocol,
             first.encryption,
             first.integrity,
+            transport=self.connection.transport,
         )
 
     @property
@@ -206,7 +211,7 @@ class VpnClient:
 
     def _datagram(self, datagram: UdpReceived) -> None:
         if datagram.destination_port == NAT_PORT and datagram.payload[:4] != bytes(4):
-            self._open(datagram.destination, datagram.payload, datagram.trace)
+            self._open(datagram.source, datagram.destination, datagram.payload, datagram.trace)
             return
         ends = (
             Endpoint(datagram.source, datagram.source_port),
@@ -296,6 +301,10 @@ class VpnClient:
             for outbound in [sa for sa in tunnel.outbound_sas if sa.spi in spis]:
                 self.database.remove(outbound)
 
+    def protect(self, packet: bytes, trace: PacketTrace | None = None) -> None:
+        """Send a packet of the client's own in transport mode."""
+        self._seal(packet, trace)
+
     # -- packets ------------------------------------------------------------------------------------------------
 
     def _seal(self, packet: bytes, trace: PacketTrace | None) -> None:
@@ -337,13 +346,13 @@ class VpnClient:
 
     def _esp(self, packet: Ipv4Packet, payload: bytes, interface: IpInterface, trace: PacketTrace | None) -> None:
         del interface
-        self._open(packet.destination, payload, trace)
+        self._open(packet.source, packet.destination, payload, trace)
 
-    def _open(self, destination: int, esp: bytes, trace: PacketTrace | None) -> None:
+    def _open(self, source: int, destination: int, esp: bytes, trace: PacketTrace | None) -> None:
         """ESP with or without UDP around it → the packet inside goes up the stack."""
         if len(esp) < 8:
             return  # a keepalive
-        header = replace_destination(destination)
+        header = _outer_header(source, destination)
         entry = self.database.esp.get(header[16:20] + esp[:4])
         if entry is None:
             self._stack.counters["unknown SPI"] += 1
@@ -357,12 +366,13 @@ class VpnClient:
         entry.sa.last_used = self._now
         if trace is not None:
             trace.add(Note(f"opened, SPI {entry.sa.spi:08x}"))
-        self._stack.receive(inner, self.interface, False, trace)
+        entered = self._outside if self.connection.transport else self.interface
+        self._stack.receive(inner, entered, False, trace)
 
 
-def replace_destination(destination: int) -> bytes:
-    """The place of an outer IPv4 header, of which nothing but the destination is looked at."""
-    return _HEADER + destination.to_bytes(4, "big")
+def _outer_header(source: int, destination: int) -> bytes:
+    """An outer IPv4 header as far as it is looked at; in transport mode it is the packet's own."""
+    return _HEADER + source.to_bytes(4, "big") + destination.to_bytes(4, "big")
 
 
 def _lose(trace: PacketTrace | None, why: str) -> None:

@@ -18,7 +18,8 @@ class Connection:
 
     `gateway` is the security device; `remote` are the networks behind it, reached with the IP `protocol` and `port`, 0
     for any. `inner` is the client's virtual inner address; without one it uses its own address, and with `assigned` it
-    takes the one that the gateway gives it after the login. `user` and `password` are for XAuth, "" for none.
+    takes the one that the gateway gives it after the login. With `transport` it protects the client's own L2TP with the
+    gateway, and nothing else. `user` and `password` are for XAuth, "" for none.
     """
 
     gateway: int
@@ -34,6 +35,7 @@ class Connection:
     assigned: bool = False
     user: str = ""
     password: str = field(default="", repr=False)
+    transport: bool = False
 
     def wants(self, packet: bytes) -> bool:
         """Whether an inner IPv4 packet to one of the remote networks is part of the connection."""

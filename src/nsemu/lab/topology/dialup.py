@@ -44,7 +44,7 @@ _PRESHARED: Final = {
 }
 
 
-def _remote(element: Element, findings: Findings) -> tuple[Prefix, ...] | None:
+def remote(element: Element, findings: Findings) -> tuple[Prefix, ...] | None:
     """One network, or a list of them."""
     if isinstance(element.value, tuple):
         return values.list_of(values.network)(element, findings)
@@ -112,7 +112,7 @@ def _inner(element: Element, findings: Findings) -> int | str | None:
 
 _READERS: Final[Mapping[str, values.Reader[Any]]] = {
     "gateway": values.address,
-    "remote": _remote,
+    "remote": remote,
     "identity": _identity,
     "key": values.text,
     "phase1": _proposals(_PRESHARED, PHASE1_SETS),
@@ -123,6 +123,7 @@ _READERS: Final[Mapping[str, values.Reader[Any]]] = {
     "user": values.text,
     "password": values.text,
 }
+_PROTECTION: Final = ("identity", "key", "phase1", "phase2", "mode")
 _REQUIRED: Final = ("gateway", "remote", "identity", "key")
 
 
@@ -139,6 +140,20 @@ def connection(element: Element, findings: Findings) -> Connection | None:
         if one in read and other not in read:
             findings.error(f"{element.path}.{other}", reason=f"missing, as there is a {one}")
             return None
+    return protected(read)
+
+
+def protection(element: Element, findings: Findings) -> dict[str, Any] | None:
+    """What protects an L2TP connection: IKE ID, key, proposals and mode, by their words."""
+    parts = values.known_keys(element, findings, _PROTECTION)
+    if parts is None or not values.require(parts, ("identity", "key"), element.path, findings):
+        return None
+    read = {key: _READERS[key](part, findings) for key, part in parts.items()}
+    return None if None in read.values() else read
+
+
+def protected(read: Mapping[str, Any], *, transport: bool = False) -> Connection:
+    """The connection that the words of a topology file describe, with defaults for those that are missing."""
     inner = read.get("inner-address")
     protocol, port = read.get("service", (0, 0))
     compatible = SecurityLevel.COMPATIBLE
@@ -156,6 +171,7 @@ def connection(element: Element, findings: Findings) -> Connection | None:
         assigned=inner == ASSIGNED,
         user=read.get("user", ""),
         password=read.get("password", ""),
+        transport=transport,
     )
 
 
@@ -173,6 +189,11 @@ def check(spec: DialupSpec, path: str, findings: Findings) -> None:
         findings.error(
             f"{where}.inner-address", ASSIGNED, reason="user is missing: an address is assigned after a login"
         )
+    check_proposals(vpn, where, findings)
+
+
+def check_proposals(vpn: Connection, where: str, findings: Findings) -> None:
+    """All Phase 1 proposals of aggressive mode have one Diffie-Hellman group."""
     groups = {proposal.group for proposal in vpn.phase1}
     if vpn.mode is ExchangeMode.AGGRESSIVE and len(groups) > 1:
         reason = "in aggressive mode all proposals must have one Diffie-Hellman group"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 from nsemu.lab.dialup.connection import Connection
+from nsemu.lab.dialup.l2tp_client import L2tpConnection
 from nsemu.lab.topology.errors import Problem
 from nsemu.sim.scheduler import SECOND, Duration
 from nsemu.wire.address import Prefix
@@ -130,6 +131,14 @@ class DialupSpec(HostSpec):
 
     kind: ClassVar[str] = "dialup"
     vpn: Connection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class L2tpSpec(HostSpec):
+    """A remote user's PC with an L2TP client instead."""
+
+    kind: ClassVar[str] = "dialup"
+    l2tp: L2tpConnection
 
 
 @dataclass(frozen=True, slots=True)

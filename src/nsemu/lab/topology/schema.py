@@ -11,13 +11,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from nsemu.lab.topology import dialup, nat, services, units, values, vlans
+from nsemu.lab.topology import dialup, l2tp, nat, services, units, values, vlans
 from nsemu.lab.topology.document import Element
 from nsemu.lab.topology.errors import Findings, quoted
 from nsemu.lab.topology.model import (
     DialupSpec,
     Endpoint,
     HostSpec,
+    L2tpSpec,
     LinkSpec,
     NatSpec,
     NodeSpec,
@@ -50,20 +51,28 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class RecordSchema:
-    """The keys of a record and what is built from them; `required` keys cannot be left out."""
+    """The keys of a record and what is built from them; `required` keys cannot be left out.
+
+    Exactly one of `one_of` must be there.
+    """
 
     build: Callable[..., Any]
     fields: Mapping[str, Field]
     required: tuple[str, ...] = ()
+    one_of: tuple[str, ...] = ()
 
     def read(self, parts: Mapping[str, Element], path: str, findings: Findings, **known: Any) -> Any | None:
         """The record, or None when a required key is missing or wrong. `known` are attributes that are not read.
 
         Another key that is wrong is recorded and left at its default, so that the rest can still be checked.
         """
-        complete = values.require(parts, self.required, path, findings)
+        chosen = [key for key in self.one_of if key in parts] or list(self.one_of[:1])
+        for key in chosen[1:]:
+            findings.error(f"{path}.{key}", reason=f"there is {chosen[0]} already: one of them only")
+        required = (*self.required, *chosen)
+        complete = values.require(parts, required, path, findings) and len(chosen) < 2
         read = {key: self.fields[key].read(part, findings) for key, part in parts.items()}
-        if not complete or any(read[key] is None for key in self.required):
+        if not complete or any(read[key] is None for key in required):
             return None
         filled = {self.fields[key].attribute: value for key, value in read.items() if value is not None}
         return self.build(**known, **filled)
@@ -163,9 +172,16 @@ def _check_host(spec: HostSpec, path: str, findings: Findings) -> None:
         findings.error(where, quoted(gateway), reason=f"the network or broadcast address of {network}")
 
 
-def _check_dialup(spec: DialupSpec, path: str, findings: Findings) -> None:
+def _dialup_spec(**parts: Any) -> HostSpec:
+    return _host_spec(L2tpSpec if "l2tp" in parts else DialupSpec, **parts)
+
+
+def _check_dialup(spec: DialupSpec | L2tpSpec, path: str, findings: Findings) -> None:
     _check_host(spec, path, findings)
-    dialup.check(spec, path, findings)
+    if isinstance(spec, L2tpSpec):
+        l2tp.check(spec, path, findings)
+    else:
+        dialup.check(spec, path, findings)
 
 
 def _check_services(spec: HostSpec, path: str, findings: Findings) -> None:
@@ -236,9 +252,10 @@ KINDS: Final[Mapping[str, KindSchema]] = {
     ),
     "dialup": KindSchema(
         RecordSchema(
-            partial(_host_spec, DialupSpec),
-            {**_HOST_FIELDS, "vpn": Field("vpn", dialup.connection)},
-            required=("address", "vpn"),
+            _dialup_spec,
+            {**_HOST_FIELDS, "vpn": Field("vpn", dialup.connection), "l2tp": Field("l2tp", l2tp.connection)},
+            required=("address",),
+            one_of=("vpn", "l2tp"),
         ),
         interfaces=lambda _spec, _platforms: ("eth0",),
         check=_check_dialup,
