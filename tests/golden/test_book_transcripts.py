@@ -128,9 +128,7 @@ wins2                second WINS server
 ns208-> set l2tp default ippool nowhere
 ippool nowhere does not exist
 ns208-> set l2tp default ippool sutro
-Note: l2tp default ippool is kept in the configuration but not emulated.
 ns208-> set l2tp default ppp-auth chap
-Note: l2tp default ppp-auth is kept in the configuration but not emulated.
 ns208-> unset ippool sutro
 ippool sutro is in use by l2tp default ippool
 ns208-> get config | include sutro

@@ -89,7 +89,7 @@ class Examiner:
             data = build_texts(self._challenge) + self._authority.name.encode()
             self.repeated.start(Protocol.CHAP, PppPacket(CHALLENGE, self._identifier, data), now)
 
-    def receive(self, protocol: int, packet: PppPacket) -> None:
+    def receive(self, protocol: int, packet: PppPacket, _now: Instant) -> None:
         """A response or a request. Raises MalformedPacket."""
         if self._scheme is None or protocol != PROTOCOLS[self._scheme]:
             return
@@ -133,7 +133,7 @@ class Examinee:
         done: Callable[[], None],
         fail: Callable[[str], None],
     ) -> None:
-        self._caller, self._send, self._done, self._fail = caller, send, done, fail
+        self._caller, self._done, self._fail = caller, done, fail
         self.repeated = Repeated(send, fail)
         self._scheme: Scheme | None = None
 
@@ -144,7 +144,7 @@ class Examinee:
             data = build_texts(self._caller.name.encode(), self._caller.password.encode())
             self.repeated.start(Protocol.PAP, PppPacket(REQUEST, 1, data), now)
 
-    def receive(self, protocol: int, packet: PppPacket) -> None:
+    def receive(self, protocol: int, packet: PppPacket, now: Instant) -> None:
         """A challenge or a verdict. Raises MalformedPacket."""
         if self._scheme is None or protocol != PROTOCOLS[self._scheme]:
             return
@@ -153,7 +153,8 @@ class Examinee:
             (challenge,) = parse_texts(packet.data, 1)
             value = chap_response(packet.identifier, self._caller.password, challenge)
             data = build_texts(value) + self._caller.name.encode()
-            self._send(protocol, PppPacket(RESPONSE, packet.identifier, data))
+            # RFC 1994 §4.2: repeated, as the verdict may get lost.
+            self.repeated.start(protocol, PppPacket(RESPONSE, packet.identifier, data), now)
         elif packet.code == (SUCCESS if chap else ACK):
             self.repeated.stop()
             self._done()

@@ -39,6 +39,7 @@ class PppSession:
         self._identifier = 0
         self._reason = ""
         self._ended = False
+        self._told = False
         self.name = role.name if isinstance(role, Caller) else ""
         self._assigned = Assigned(0)
         self._examiner = (
@@ -131,7 +132,7 @@ class PppSession:
             packet = PppPacket.parse(information)
             for end in (self._examiner, self._examinee):
                 if end is not None:
-                    end.receive(protocol, packet)
+                    end.receive(protocol, packet, self._now)
         elif protocol == Protocol.IPCP:
             if self.ipcp is not None:
                 self.ipcp.receive(PppPacket.parse(information), self._now)
@@ -201,11 +202,14 @@ class PppSession:
     def _network(self, ipcp: Automaton) -> None:
         self.ipcp = ipcp
         ipcp.up_hook = self._ipcp_up
-        ipcp.down_hook = ipcp.finished_hook = self._ipcp_down
+        ipcp.finished_hook = self._ipcp_down  # a mere down is a new negotiation (RFC 1661 §4.1)
         ipcp.event("open", self._now)
         ipcp.event("up", self._now)
 
     def _ipcp_up(self) -> None:
+        if self._told:
+            return
+        self._told = True
         if self._asking is not None:
             told = self._asking.assigned
             if not told.address:
