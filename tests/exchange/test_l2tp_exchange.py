@@ -63,7 +63,7 @@ def test_everything_comes_twice() -> None:
         put(datagram)  # type: ignore[arg-type]
         put(datagram)  # type: ignore[arg-type]
 
-    wire.put = twice  # type: ignore[method-assign, assignment]
+    wire.put = twice  # type: ignore[method-assign]
     wire.connect()
     wire.run(5)
     connected(wire)
