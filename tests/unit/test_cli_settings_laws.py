@@ -392,6 +392,7 @@ RESTORED = {
     "ike heartbeat threshold": ("set ike heartbeat threshold 7", "unset ike heartbeat threshold"),
     "ike ikeid-enumeration": ("set ike ikeid-enumeration", "unset ike ikeid-enumeration"),
     "ike dos-protection": ("set ike dos-protection", "unset ike dos-protection"),
+    "ike member-sa-hold-time": ("set ike member-sa-hold-time 9", "unset ike member-sa-hold-time"),
     "ike gateway tos": ("set ike gateway gw1 tos 104", "unset ike gateway gw1 tos"),
     "ike gateway local-address": (
         "set ike gateway gw1 local-address 1.1.1.1",
