@@ -83,6 +83,7 @@ _DROP_STAGES: Final = {
 _LATE: Final = frozenset({DropReason.NO_REVERSE_ROUTE, DropReason.SESSION_LIMIT})
 """Reasons found when the session is made, after all other stages."""
 
+_WITH_PORTS: Final = frozenset({6, 17})
 _PROTOCOLS: Final = {1: "icmp", 6: "tcp", 17: "udp", 50: "esp", 51: "ah"}
 
 
@@ -94,6 +95,8 @@ def facts_of(hop: Hop) -> list[Fact]:
         if isinstance(step, steps.PacketReceived | steps.Originated):
             ends = step.endpoints
         words = RENDERERS[type(step)](step, ends)
+        if isinstance(step, steps.Translated) and ends is not None:
+            ends = _rewritten(ends, step)
         if words is not None:
             values = {field.name: _plain(field.name, getattr(step, field.name)) for field in fields(step)}
             reason = step.reason if isinstance(step, steps.Dropped) else None
@@ -169,7 +172,7 @@ def describe(ends: steps.Endpoints) -> str:
     """`10.1.1.5/1024 > 10.2.2.5/80 tcp`."""
     protocol = _PROTOCOLS.get(ends.protocol, f"protocol {ends.protocol}")
     kind = f" {icmp_name(*ends.kind)}" if ends.kind is not None else ""
-    with_ports = ends.protocol in {6, 17}
+    with_ports = ends.protocol in _WITH_PORTS
     source, destination = (
         f"{format_ipv4(address)}{f'/{port}' if with_ports else ''}"
         for address, port in ((ends.source, ends.source_port), (ends.destination, ends.destination_port))
@@ -264,7 +267,7 @@ def _nat(step: steps.SourceTranslation, _ends: object) -> _Words:
 
 def _destination_nat(step: steps.DestinationTranslation, ends: steps.Endpoints | None) -> _Words:
     stage = Stage.POLICY if step.kind == "policy" else Stage.MAPPING
-    with_ports = ends is not None and ends.protocol in {6, 17}
+    with_ports = ends is not None and ends.protocol in _WITH_PORTS
     before, after = (_end(end, with_ports) for end in (step.before, step.after))
     return _Words(stage, f"destination translated by {step.kind}: {before} -> {after}")
 
@@ -292,9 +295,9 @@ def _created(step: steps.SessionCreated, _ends: object) -> _Words:
 
 
 def _translated(step: steps.Translated, ends: steps.Endpoints | None) -> _Words | None:
-    if ends is None or (step.source, step.destination) == (ends.source, ends.destination):
+    if ends is None:
         return None
-    with_ports = ends.protocol in {6, 17}
+    with_ports = ends.protocol in _WITH_PORTS
     rows = (
         ("source", (ends.source, ends.source_port), (step.source, step.source_port)),
         ("destination", (ends.destination, ends.destination_port), (step.destination, step.destination_port)),
@@ -302,9 +305,17 @@ def _translated(step: steps.Translated, ends: steps.Endpoints | None) -> _Words 
     changes = tuple(
         f"{name:<11} {_end(before, with_ports)} -> {_end(after, with_ports)}"
         for name, before, after in rows
-        if before != after
+        if _end(before, with_ports) != _end(after, with_ports)
     )
-    return _Words(Stage.EGRESS, "header rewritten", changes)
+    return _Words(Stage.EGRESS, "header rewritten", changes) if changes else None
+
+
+def _rewritten(ends: steps.Endpoints, step: steps.Translated) -> steps.Endpoints:
+    """The packet from here on, as a tunnel carries it."""
+    source_port, destination_port = ends.source_port, ends.destination_port
+    if ends.protocol in _WITH_PORTS:
+        source_port, destination_port = step.source_port, step.destination_port
+    return steps.Endpoints(step.source, source_port, step.destination, destination_port, ends.protocol, ends.kind)
 
 
 def _end(end: tuple[int, int], with_ports: bool) -> str:
