@@ -15,6 +15,7 @@ _DENIALS = {
     Reason.DEFAULT_DENY: DropReason.DEFAULT_DENY,
     Reason.INTRAZONE_BLOCK: DropReason.INTRAZONE_BLOCK,
 }
+_HUB_ZONES = frozenset({"Trust", "Untrust"})
 _REFUSALS = {PolicyAction.DENY: DropReason.POLICY_DENY, PolicyAction.REJECT: DropReason.POLICY_REJECT}
 
 
@@ -65,7 +66,7 @@ def _check_vpn(state: FlowState, setup: FlowSetup, decision: Decision) -> DropRe
     if through is not None and _carries(through, found.policy, members):
         return None
     setup.detail = f"policy {found.id} names {named}"
-    if through is not None and policy_based:
+    if through is not None and policy_based and not _answers(state, setup, through):
         setup.detail = f"came through {through.vpn}, {setup.detail}"
         return DropReason.SA_POLICY_DENY
     client = state.clients.path_for(found.id, setup.destination)
@@ -90,6 +91,20 @@ def _carries(through: TunnelPath, policy: Policy, members: tuple[TunnelPath, ...
     if through.link is not None:
         return policy.id in through.policies
     return through.vpn in {policy.vpn, *(path.vpn for path in members)}
+
+
+def _answers(state: FlowState, setup: FlowSetup, through: TunnelPath) -> bool:
+    """Whether a hub passes traffic on from one policy-based VPN into another: answers to it would go into the first.
+
+    The policy of the opposite direction has to name the VPN that the packet came through; both are policies of Trust
+    and Untrust, and of no other zones (B372).
+    """
+    if not {setup.from_zone, setup.to_zone} <= _HUB_ZONES:
+        return False
+    there = setup.traffic
+    back = there._replace(source=there.destination, destination=there.source)
+    answer = state.policies.lookup(setup.to_zone, setup.from_zone, back)
+    return answer.policy is not None and through in state.policy_paths.get(answer.policy.id, ())
 
 
 def _named(policy: Policy) -> str:
