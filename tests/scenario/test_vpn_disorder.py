@@ -166,3 +166,18 @@ def test_disorder(tmp_path: Path, seed: int) -> None:
         assert len(tunnel.inbound_sas) <= 4
         assert len(tunnel.outbound_sas) == len(tunnel.inbound_sas)
         assert len(device.state.sessions) < 400
+
+
+@pytest.mark.parametrize("days", [1, 40])
+def test_days_pass(tmp_path: Path, days: int) -> None:
+    """Nobody sends for days, then both sides do: old keys are gone, one packet makes new ones, nothing has piled up."""
+    lab = two_sites(tmp_path)
+    assert lab["tokyo-pc"].ping(PARIS.pc, count=3).received == 2
+    lab.run_for(days * 86_400)
+    for name in ("tokyo", "paris"):
+        device = lab[name].device
+        assert not any(tunnel.active for tunnel in device.database)
+        assert device.ike.engine.phase1s(lab.scheduler.now) == []
+    for host, other in (("paris-pc", TOKYO.pc), ("tokyo-pc", PARIS.pc)):
+        assert lab[host].ping(other, count=4).received >= 3
+    assert all(len(tunnel.inbound_sas) == 1 for name in ("tokyo", "paris") for tunnel in lab[name].device.database)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from nsemu.lab.router import Router
+from nsemu.wire.address import Prefix, parse_ipv4
 from nsemu.wire.ipv4 import Ipv4Packet
 from nsemu.wire.udp import UdpDatagram
 from support.labs import ESP, PARIS, TOKYO, UDP, Security, Wiretap, all_of, also, link_of, logged, two_sites, type_lines
@@ -68,6 +70,24 @@ def test_local_address_is_the_one_the_peer_calls(tmp_path: Path) -> None:
     assert "local-address 1.1.1.9" in lab["tokyo"].cli("get config")
     refused = lab["tokyo"].cli("set ike gateway to_peer local-address 10.1.1.1")
     assert "is not on interface ethernet3" in refused
+
+
+@pytest.mark.parametrize("starter", ["tokyo", "paris"])
+def test_local_address_may_be_a_secondary_one(tmp_path: Path, starter: str) -> None:
+    """IKE and ESP go from and to the address in the second network of the interface, whoever begins."""
+    lines = ("set interface ethernet3 ip 9.1.5.1/24 secondary", "set ike gateway to_peer local-address 9.1.5.1")
+
+    def aim(name: str, text: list[str]) -> list[str]:
+        return [line.replace("address 1.1.1.1 ", "address 9.1.5.1 ") if name == "paris" else line for line in text]
+
+    lab = two_sites(tmp_path, change=all_of(also("tokyo", *lines), aim))
+    router = next(node for node in lab.network.nodes.values() if isinstance(node, Router))
+    router.stack.add_route(Prefix.parse("9.1.5.0/24"), parse_ipv4("1.1.1.1"))
+    tap = Wiretap.on(lab, "tokyo:ethernet3")
+    host, other = ("tokyo-pc", PARIS.pc) if starter == "tokyo" else ("paris-pc", "10.1.1.5")
+    assert lab[host].ping(other, count=4).received == 3
+    assert len(sent(tap, "9.1.5.1", ESP)) == 3
+    assert sent(tap, "1.1.1.1", ESP) == sent(tap, "1.1.1.1", UDP) == []
 
 
 def test_the_number_of_a_tunnel_is_taken_over(tmp_path: Path) -> None:

@@ -94,8 +94,8 @@ def _check_local_address(editor: Editor, gateway: IkeGateway) -> None:
     if address is None:
         return
     interface = editor.interfaces.get(gateway.outgoing_interface)
-    own = [] if interface is None else [interface.address and interface.address.address, interface.manage_ip]
-    if address not in own:
+    own = [prefix.address for prefix in interface.prefixes] if interface is not None else []
+    if interface is None or address not in (*own, interface.manage_ip):
         raise ConfigError(
             f"gateway {gateway.name}: local-address {format_ipv4(address)} is not on interface "
             f"{gateway.outgoing_interface}"
