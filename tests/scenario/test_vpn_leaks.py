@@ -376,3 +376,22 @@ def echo(source: str, destination: str, identifier: int) -> bytes:
     """An echo request."""
     message = echo_request(identifier, 1, b"forged").build()
     return Ipv4Packet(parse_ipv4(source), parse_ipv4(destination), 1, message).build()
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_kilobytes_that_run_out_are_renewed_once(tmp_path: Path, style: str) -> None:
+    """Both directions reach the soft limit with one ping; what the older SA still receives asks for no second renewal."""
+    lab = styled(tmp_path, style, security=short_lived("hour 1 kbyte 64"))
+    warm(lab)
+    before = log_count(lab, "Completed")
+    tap = tapped(lab)
+    assert lab["tokyo-pc"].ping("10.2.2.5", count=120, size=1200).received == 120
+    renewals = log_count(lab, "Completed") - before
+    assert 2 <= renewals <= 3
+    assert len({packet[20:24] for packet in tap.packets(ESP)}) == 2 * (renewals + 1)
+
+
+def log_count(lab: Lab, word: str) -> int:
+    """How many Phase 2 negotiations the first device's event log names with this word."""
+    text = " ".join(lab["tokyo"].run("get event").split())
+    return len(re.findall(rf"Phase 2 msg ID \w+: {word}", text))

@@ -87,7 +87,7 @@ def _note_sender(state: FlowState, packet: Packet, path: TunnelPath, entry: Inbo
 def _opened(state: FlowState, packet: Packet, path: TunnelPath, entry: InboundEntry, inner: bytes) -> Packet:
     now = state.scheduler.now
     entry.sa.last_used = now
-    if entry.sa.soft_expired:
+    if entry.sa.soft_expired and entry.sa is entry.tunnel.inbound:  # an older one was replaced already
         state.upcalls.soft_lifetime(path)
     packet.ingress.counters.in_vpn += 1
     ingress = path.bound if path.bound is not None else packet.ingress
