@@ -57,6 +57,18 @@ def test_only_the_dynamic_peer_can_begin_then_both_can_send(tmp_path: Path, styl
     assert logged(lab, "paris", "IKE 1.1.1.1 Phase 1: Responder starts AGGRESSIVE mode negotiations.")
 
 
+def test_any_address_with_an_identity(tmp_path: Path) -> None:
+    """The dynamic peer as devices also list it: `address 0.0.0.0 id NAME`."""
+    lab = dynamic_sites(tmp_path, "route", known="other@abc.com")
+    type_lines(
+        lab, "paris",
+        "set ike gateway to_peer address 0.0.0.0 id pmason@abc.com aggressive outgoing-interface ethernet3 "
+        f"preshare {KEYED.key} {KEYED.phase1}",
+    )  # fmt: skip
+    assert lab["tokyo-pc"].ping(PARIS.pc, count=3).received == 2
+    assert lab["paris-pc"].ping(TOKYO.pc, count=3).received == 3
+
+
 def test_trace_names_what_is_missing(tmp_path: Path) -> None:
     """B192: the walk says why Paris cannot begin."""
     lab = dynamic_sites(tmp_path, "route")

@@ -7,6 +7,7 @@ import pytest
 from nsemu.cli.settings.configuration import load_configuration
 from nsemu.config.device import factory_configuration
 from nsemu.config.editor import Editor
+from nsemu.config.ike import NatTraversal
 
 BASE = """
 set interface ethernet3 zone untrust
@@ -31,6 +32,29 @@ def why(*lines: str) -> str:
 def test_a_dynamic_peer_is_known_by_a_name(identity: str) -> None:
     """B045, B178."""
     assert why(f"set ike gateway g dynamic {identity} aggressive {END} pre-g2-3des-sha") == ""
+
+
+def test_any_address_with_an_identity_is_a_dynamic_peer() -> None:
+    """The other way to write it: `address 0.0.0.0 id NAME`; what holds for `dynamic NAME` holds here."""
+    written = f"set ike gateway g address 0.0.0.0 id a@b.c aggressive {END} pre-g2-3des-sha"
+    same = f"set ike gateway g dynamic a@b.c aggressive {END} pre-g2-3des-sha"
+    editors = [Editor(factory_configuration()) for _ in range(2)]
+    for editor, line in zip(editors, (written, same), strict=True):
+        assert load_configuration(BASE + line + "\n", editor) == []
+    assert editors[0].gateways["g"] == editors[1].gateways["g"]
+    assert "cannot use Main mode" in why(written.replace("aggressive", "main"))
+    assert "cannot be known by an IP address" in why(written.replace("a@b.c", "2.2.2.2"))
+    assert "needs an IKE ID" in why(written.replace("id a@b.c", ""))
+
+
+def test_the_checksum_turns_nat_traversal_on() -> None:
+    """As in example 06-04, whose lines name NAT-Traversal no other way; the rules for its proposals hold too (B313)."""
+    editor = Editor(factory_configuration())
+    gateway = f"set ike gateway g address 2.2.2.2 main {END} pre-g2-3des-sha"
+    assert load_configuration(f"{BASE}{gateway}\nset ike gateway g nat-traversal udp-checksum\n", editor) == []
+    assert editor.gateways["g"].nat_traversal == NatTraversal(enabled=True, udp_checksum=True)
+    other = f"set ike gateway b address 3.3.3.3 main {END} pre-g2-des-md5"
+    assert "same in the same order" in why(*NATTED, other, "set ike gateway b nat-traversal udp-checksum")
 
 
 def test_a_dynamic_peer_is_not_known_by_an_address() -> None:

@@ -373,7 +373,8 @@ RESTORED = {
     "ike gateway dpd reconnect": ("set ike gateway gw1 dpd reconnect 90", "unset ike gateway gw1 dpd reconnect"),
     "ike gateway nat-traversal udp-checksum": (
         "unset ike gateway gw1 nat-traversal udp-checksum",
-        "set ike gateway gw1 nat-traversal udp-checksum",
+        # With the checksum NAT-Traversal itself goes on.
+        "set ike gateway gw1 nat-traversal udp-checksum\nunset ike gateway gw1 nat-traversal",
     ),
     "ike respond-bad-spi": ("unset ike respond-bad-spi", "set ike respond-bad-spi"),
     "ike soft-lifetime-buffer": ("set ike soft-lifetime-buffer 40", "unset ike soft-lifetime-buffer"),

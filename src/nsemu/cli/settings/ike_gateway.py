@@ -32,6 +32,8 @@ from nsemu.config.references import resolve_zone, users_of_gateway
 from nsemu.config.zone import ZoneKind
 from nsemu.wire.address import format_ipv4
 
+_ANYWHERE = "0.0.0.0"
+
 # --- the gateway itself
 
 
@@ -44,7 +46,7 @@ def _set_gateway(editor: Editor, arguments: Arguments) -> str | None:
         old = IkeGateway(name, None, "", nat_traversal=NatTraversal(enabled="dialup" in arguments))
     gateway = replace(
         old,
-        address=arguments.get("address"),
+        address=_address(arguments),
         outgoing_interface=_outgoing(editor, arguments),
         mode=arguments.get("mode", ExchangeMode.MAIN),
         preshared_key=arguments.get("preshare", ""),
@@ -68,6 +70,16 @@ def _set_gateway(editor: Editor, arguments: Arguments) -> str | None:
     editor.gateways.put(name, gateway)
     check_groups(editor)
     return _note(editor, gateway)
+
+
+def _address(arguments: Arguments) -> str | None:
+    """Where a static peer is. 0.0.0.0 with an IKE ID is the other way to write a dynamic peer."""
+    address: str | None = arguments.get("address")
+    if address != _ANYWHERE:
+        return address
+    if "peer_id" not in arguments:
+        raise ConfigError(f"gateway {arguments['gateway']}: a peer at any address needs an IKE ID (id IKE-ID expected)")
+    return None
 
 
 def _outgoing(editor: Editor, arguments: Arguments) -> str:
@@ -276,7 +288,16 @@ NAT_TRAVERSAL = _option(
     check=_check_common_proposals,
     shown=lambda gateway: gateway.dialup is not None,
 )
-UDP_CHECKSUM = _option("nat-traversal udp-checksum", "nat_traversal", "udp_checksum", _NAT.udp_checksum, works=True)
+_CHECKSUM = _option("nat-traversal udp-checksum", "nat_traversal", "udp_checksum", _NAT.udp_checksum, works=True)
+
+
+def _set_checksum(editor: Editor, arguments: Arguments) -> str | None:
+    """With the checksum NAT-Traversal is on too, as in example 06-04 and where devices list this line alone."""
+    NAT_TRAVERSAL.set(editor, arguments)
+    return _CHECKSUM.set(editor, arguments)
+
+
+UDP_CHECKSUM = replace(_CHECKSUM, set=_set_checksum)
 KEEPALIVE = _option("nat-traversal keepalive-frequency", "nat_traversal", "keepalive", _NAT.keepalive, works=True)
 HELLO = _option("heartbeat hello", "heartbeat", "hello", _BEAT.hello, works=True, check=_no_dpd)
 THRESHOLD = _option("heartbeat threshold", "heartbeat", "threshold", _BEAT.threshold, works=True)
