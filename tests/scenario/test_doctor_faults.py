@@ -45,6 +45,14 @@ def own_phase2(device: str, words: str) -> Change:
     )
 
 
+def preferred_phase2(device: str, words: str) -> Change:
+    """A phase 2 proposal ahead of the one that both ends have."""
+    return both(
+        first(device, f"set ike p2-proposal own {words}"),
+        swapped(device, "proposal g2-esp-aes128-sha", "proposal own g2-esp-aes128-sha"),
+    )
+
+
 FAULTS: dict[str, tuple[str, Change, set[str]]] = {
     "key at one end": ("route", swapped("paris", KEY, "another"), {"key"}),
     "key in other letters": ("policy", swapped("tokyo", KEY, KEY.upper()), {"key"}),
@@ -57,6 +65,7 @@ FAULTS: dict[str, tuple[str, Change, set[str]]] = {
     "phase 2 protocol": ("route", own_phase2("paris", "group2 ah sha-1"), {"phase 2"}),
     "PFS group": ("route", own_phase2("paris", "group1 esp aes128 sha-1"), {"phase 2"}),
     "no PFS": ("policy", own_phase2("paris", "no-pfs esp aes128 sha-1"), {"phase 2"}),
+    "PFS of the first proposal": ("route", preferred_phase2("tokyo", "no-pfs esp aes128 sha-1"), {"phase 2"}),
     "local ID": ("route", swapped("paris", "1.1.1.1 main", "1.1.1.1 main local-id x.example"), {"identity"}),
     "peer ID": ("policy", swapped("tokyo", "2.2.2.2 main", "2.2.2.2 main id y@example"), {"identity"}),
     "heartbeats of one end": ("route", also("tokyo", "set ike gateway to_peer heartbeat hello 5"), {"heartbeat"}),

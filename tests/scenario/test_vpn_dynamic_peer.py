@@ -106,3 +106,27 @@ def test_the_address_may_change(tmp_path: Path, style: str) -> None:
     # A commit that has nothing to do with it leaves the tunnel alone.
     type_lines(lab, "paris", "set address Trust other 10.9.9.9/32")
     assert lab["paris-pc"].ping(TOKYO.pc, count=2).received == 2
+
+
+GATEWAY = "set ike gateway {} address {} {} outgoing-interface ethernet3 preshare {} {}"
+
+
+@pytest.mark.parametrize("order", ["abc", "cba", "bca"])
+def test_several_gateways_at_one_address(tmp_path: Path, order: str) -> None:
+    """Peers behind one address are told apart by mode, and in Aggressive mode by their IKE ID; others are refused."""
+    lab = two_sites(tmp_path, security=KEYED)
+    peers = {"a": "main", "b": "aggressive {} b@x.example", "c": "aggressive {} c.example"}
+    for name in order:
+        words = peers[name].format("id")
+        type_lines(lab, "paris", GATEWAY.format(f"to_{name}", "1.1.1.1", words, f"key-{name}", KEYED.phase1))
+    type_lines(lab, "paris", "set vpn vpn gateway to_c sec-level compatible", "unset ike gateway to_peer")
+    for name, words in peers.items():
+        lab.run_for(60)
+        mine = GATEWAY.format("to_peer", "2.2.2.2", words.format("local-id"), f"key-{name}", KEYED.phase1)
+        type_lines(lab, "tokyo", mine)
+        type_lines(lab, "paris", f"set vpn vpn gateway to_{name} sec-level compatible")
+        assert lab["tokyo-pc"].ping(PARIS.pc, count=4).received == 3, name
+        assert f"(to_{name}/" in lab["paris"].run("get ike cookies")
+    type_lines(lab, "tokyo", GATEWAY.format("to_peer", "2.2.2.2", "aggressive local-id d@x", "key-b", KEYED.phase1))
+    assert lab["tokyo-pc"].ping(PARIS.pc, count=4).received == 0
+    assert logged(lab, "paris", "Received incorrect ID payload: U-FQDN d@x instead of")

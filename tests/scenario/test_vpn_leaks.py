@@ -380,7 +380,7 @@ def echo(source: str, destination: str, identifier: int) -> bytes:
 
 @pytest.mark.parametrize("style", STYLES)
 def test_kilobytes_that_run_out_are_renewed_once(tmp_path: Path, style: str) -> None:
-    """Both directions reach the soft limit with one ping; what the older SA still receives asks for no second renewal."""
+    """One ping takes both directions to the soft limit; what the older SA still receives asks for no second renewal."""
     lab = styled(tmp_path, style, security=short_lived("hour 1 kbyte 64"))
     warm(lab)
     before = log_count(lab, "Completed")

@@ -8,6 +8,7 @@ from nsemu.cli.settings.configuration import load_configuration
 from nsemu.config.device import factory_configuration
 from nsemu.config.editor import Editor
 from nsemu.config.ike import NatTraversal
+from support.cli_console import Session
 
 BASE = """
 set interface ethernet3 zone untrust
@@ -128,3 +129,13 @@ def test_heartbeats_and_dpd_exclude_each_other() -> None:
         gateway, "set ike gateway g dpd interval 5", "set ike gateway g heartbeat hello 3"
     )
     assert "cannot have DPD" in why(gateway, "set ike gateway g heartbeat hello 3", "set ike gateway g dpd interval 5")
+
+
+def test_proposals_that_are_not_offered_are_named() -> None:
+    """B048: an offer has one PFS group, the first one's; with one group for all there is nothing to say."""
+    session = Session()
+    session.accept(*BASE.split("\n")[1:-1], f"set ike gateway g address 2.2.2.2 main {END} pre-g2-3des-sha")
+    line = "set vpn v gateway g proposal g2-esp-3des-sha nopfs-esp-des-md5 g2-esp-aes128-sha nopfs-esp-3des-sha"
+    assert session.type(line).endswith("only accepted: nopfs-esp-des-md5, nopfs-esp-3des-sha\n")
+    assert session.type("set vpn v gateway g proposal g2-esp-3des-sha g2-esp-aes128-sha") == ""
+    assert session.type("set vpn v gateway g sec-level basic") == ""

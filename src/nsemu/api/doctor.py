@@ -5,7 +5,7 @@ Works on configurations alone. Keys are compared, never shown.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from nsemu.api.doctor_dialup import Clients, examine_clients, is_called
@@ -22,7 +22,7 @@ from nsemu.device.tunnels import (
     phase1_proposals,
     phase2_proposals,
 )
-from nsemu.ike.proposals import phase1_key, phase2_key
+from nsemu.ike.proposals import Phase2Key, offered_phase2, phase1_key, phase2_key
 from nsemu.routing.resolve import resolve
 from nsemu.wire.address import format_ipv4
 
@@ -223,13 +223,25 @@ def _compare_phase2(one: Node, plan: TunnelPlan, other: Node, found: TunnelPlan,
     first = phase2_proposals(one.config, one.config.vpns[plan.vpn])
     second = phase2_proposals(other.config, other.config.vpns[found.vpn])
     keys, others = ({phase2_key(item) for item in items} for items in (first, second))
-    if keys & others:
-        return
     lines = one.vpn_line(plan.vpn), other.vpn_line(found.vpn)
+    if keys & others:
+        for node, own, known in ((one, first, others), (other, second, keys)):
+            message = _cannot_offer(node.name, own, known)
+            if message:
+                yield Finding(subject, "phase 2", message, lines)
+        return
     message = f"no common phase 2 proposal: {_names(first)} against {_names(second)}"
     if {key._replace(group=0) for key in keys} & {key._replace(group=0) for key in others}:
         message += " (only PFS differs)"
     yield Finding(subject, "phase 2", message, lines)
+
+
+def _cannot_offer(name: str, proposals: Sequence[Phase2Proposal], known: Set[Phase2Key]) -> str:
+    """Why this end cannot begin although there is a common proposal: an offer has one PFS group (RFC 2409 §5.5)."""
+    offer = offered_phase2(proposals)
+    if {phase2_key(item) for item in offer} & known:
+        return ""
+    return f"no common phase 2 proposal when {name} begins: it offers {_names(offer)}, which have one PFS group"
 
 
 # --- one end: routes and policies

@@ -98,7 +98,8 @@ class IkeContext:
         self.outgoing: deque[Datagram] = deque()
         self.events: deque[Event] = deque()
         self.gateways: dict[str, Gateway] = {}
-        self.by_address: dict[tuple[int, int], Gateway] = {}
+        self.by_address: dict[tuple[int, int], list[Gateway]] = {}
+        """Static peers by our address and theirs; several share one with different IKE IDs or modes, as behind NAT."""
         self.by_identity: dict[tuple[int, int, bytes], Gateway] = {}
         """Dynamic peers by our address and the type and data of their IKE ID."""
         self.tunnels: dict[int, Tunnel] = {}
@@ -113,10 +114,13 @@ class IkeContext:
         self.spis: set[int] = set()
 
     def gateway_at(self, local: int, peer: int) -> Gateway | None:
-        """The gateway with these addresses: a static one, or a dynamic one that was last seen there."""
+        """The gateway with these addresses: a static one, or a dynamic one that was last seen there.
+
+        Of several at one address it is one with an established Phase 1 SA, if there is one.
+        """
         static = self.by_address.get((local, peer))
         if static is not None:
-            return static
+            return next((gateway for gateway in static if any(sa.ready for sa in gateway.phase1s)), static[0])
         unsteady = (*self.by_identity.values(), *self.callers.values())
         here = (gateway for gateway in unsteady if gateway.parameters.local == local)
         return next((gateway for gateway in here if gateway.address == peer), None)

@@ -142,7 +142,7 @@ class IkeEngine:
             gateway.adopt([tunnel for tunnel in new_tunnels.values() if tunnel.gateway is gateway])
             local, peer = gateway.parameters.local, gateway.parameters.peer
             if peer is not None:
-                context.by_address.setdefault((local, peer), gateway)
+                context.by_address.setdefault((local, peer), []).append(gateway)
             elif gateway.parameters.peer_identity is not None:
                 context.by_identity.setdefault((local, *identity_key(gateway.expected_id)), gateway)
 

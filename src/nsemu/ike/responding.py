@@ -1,11 +1,13 @@
 """The first message of a peer: which gateway it belongs to, and whether to answer it at all.
 
-A static peer is known by its address; a dynamic one by the IKE ID in the first message of Aggressive mode (B199). In
-Main mode the identity comes last, when the preshared key has long been needed, so a dynamic peer cannot use it (B132).
+A static peer is known by its address, and by its IKE ID or mode if others have the same address; a dynamic one by the
+IKE ID in the first message of Aggressive mode (B199). In Main mode the identity comes last, when the preshared key has
+long been needed, so a dynamic peer cannot use it (B132).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -63,18 +65,24 @@ def respond(context: IkeContext, header: Header, data: bytes, ends: Ends) -> Non
 
 def _find(context: IkeContext, header: Header, data: bytes, ends: Ends) -> Gateway | None:
     """The gateway of a first message. Raises MalformedPacket."""
-    local = ends.destination.address
-    static = context.by_address.get((local, ends.source.address))
-    if header.exchange != ExchangeType.AGGRESSIVE:
-        return static
+    local, mode = ends.destination.address, _MODES[ExchangeType(header.exchange)]
+    static = context.by_address.get((local, ends.source.address), [])
+    if mode is not ExchangeMode.AGGRESSIVE:
+        return _in_mode(static, mode)
     body = open_message(header, data, padded=False).bodies.get(PayloadType.IDENTIFICATION)
     if body is None:
-        return static
+        return _in_mode(static, mode)
     key = identity_key(body)
-    if static is not None and identity_key(static.expected_id) == key:
-        return static
+    named = _in_mode([gateway for gateway in static if identity_key(gateway.expected_id) == key], mode)
+    if named is not None:
+        return named
     dynamic = context.by_identity.get((local, *key))
-    return dynamic or dialup.find(context, local, key, ends.source) or static
+    return dynamic or dialup.find(context, local, key, ends.source) or _in_mode(static, mode)
+
+
+def _in_mode(gateways: Sequence[Gateway], mode: ExchangeMode) -> Gateway | None:
+    """The first of those at one address that is configured for the mode; if there is none, the first, to say so."""
+    return next((gateway for gateway in gateways if gateway.parameters.mode is mode), gateways[0] if gateways else None)
 
 
 def _expects_strangers(context: IkeContext, local: int) -> bool:

@@ -37,7 +37,7 @@ from nsemu.config.vpn import ProxyId, Vpn
 from nsemu.config.zone import ZoneKind
 
 
-def _set_vpn(editor: Editor, arguments: Arguments) -> None:
+def _set_vpn(editor: Editor, arguments: Arguments) -> str | None:
     name = arguments["vpn"]
     gateway = require(editor.gateways, arguments["gateway"], "gateway")
     proposals: tuple[str, ...] = arguments.get("proposals", ())
@@ -64,6 +64,16 @@ def _set_vpn(editor: Editor, arguments: Arguments) -> None:
     vpn_transport.check_vpn(editor, vpn)
     editor.vpns.put(name, vpn)
     check_groups(editor)
+    return _note(editor, proposals)
+
+
+def _note(editor: Editor, names: tuple[str, ...]) -> str | None:
+    """An offer has one PFS group (B048, RFC 2409 §5.5); what is left out of it, nobody would see otherwise."""
+    first = editor.p2_proposals[names[0]].pfs if names else None
+    others = [name for name in names if editor.p2_proposals[name].pfs is not first]
+    if not others:
+        return None
+    return f"Note: PFS differs from that of {names[0]}, so it is not offered, only accepted: {', '.join(others)}"
 
 
 def _unset_vpn(editor: Editor, arguments: Arguments) -> None:
