@@ -291,10 +291,12 @@ NAT_TRAVERSAL = _option(
 _CHECKSUM = _option("nat-traversal udp-checksum", "nat_traversal", "udp_checksum", _NAT.udp_checksum, works=True)
 
 
-def _set_checksum(editor: Editor, arguments: Arguments) -> str | None:
+def _set_checksum(editor: Editor, arguments: Arguments) -> None:
     """With the checksum NAT-Traversal is on too, as in example 06-04 and where devices list this line alone."""
-    NAT_TRAVERSAL.set(editor, arguments)
-    return _CHECKSUM.set(editor, arguments)
+    gateway = require(editor.gateways, arguments["gateway"], "gateway")
+    changed = replace(gateway, nat_traversal=replace(gateway.nat_traversal, enabled=True, udp_checksum=True))
+    _check_common_proposals(editor, changed)
+    editor.gateways.put(gateway.name, changed)
 
 
 UDP_CHECKSUM = replace(_CHECKSUM, set=_set_checksum)
