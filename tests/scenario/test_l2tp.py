@@ -116,7 +116,7 @@ def test_the_pool_is_gone_through_cyclically(tmp_path: Path) -> None:
 
 
 def test_settings_of_a_user_come_first(tmp_path: Path) -> None:
-    """B280, B296, B272: of the user, then of the tunnel, then the defaults."""
+    """B268, B272, B280, B296: of the user, then of the tunnel, then the defaults."""
     running = lab(
         tmp_path,
         "set user adam remote-settings ipaddr 10.30.0.7",
@@ -189,7 +189,7 @@ def test_both_directions(tmp_path: Path) -> None:
 
 
 def test_nothing_is_encrypted(tmp_path: Path) -> None:
-    """B275, B282: UDP 1701 with PPP inside, in clear."""
+    """B267, B275, B282: UDP 1701 with PPP inside, in clear."""
     running = lab(tmp_path)
     tap = Wiretap.on(running, "device:ethernet3")
     running["adam"].run("connect")
@@ -304,3 +304,40 @@ def test_tshark_reads_all_of_it(tmp_path: Path) -> None:
     for name in ("ppp:lcp", "ppp:chap", "ppp:ipcp", "ppp:ip:icmp"):
         assert name in protocols, protocols
     assert not any("_ws.malformed" in layer for layer in layers)
+
+
+def test_long_packets_fit_the_users_end(tmp_path: Path) -> None:
+    """RFC 1661 §6.1: the client takes 1400 octets; longer ones are cut, or refused when they must not be."""
+    running = lab(tmp_path, policies=(POLICY, OUTWARD))
+    inner = address(running["adam"].run("connect"))
+    tap = Wiretap.on(running, "device:ethernet3")
+    assert running["server"].ping(inner, count=2, size=1472).received == 2
+    assert running["adam"].ping("10.1.1.5", count=2, size=1400).received == 2
+    lengths = [int.from_bytes(packet[2:4], "big") for packet in tap.packets()]
+    assert max(lengths) <= 1500
+    assert not any(packet[6] & 0x3F or packet[7] for packet in tap.packets())
+    told = running["server"].run(f"ping {inner} count 1 size 1472 df")
+    assert "0 received" in told
+    assert running["server"].run(f"ping {inner} count 1 size 1372 df").count("1 received") == 1
+
+
+def test_the_pool_must_not_be_part_of_the_lan(tmp_path: Path) -> None:
+    """B269: hosts of the LAN look for such an address on their own wire, and find nobody."""
+    running = lab(tmp_path, "set ippool inside 10.1.1.100 10.1.1.110", "set l2tp corp remote-setting ippool inside")
+    assert address(running["adam"].run("connect")) == "10.1.1.100"
+    assert running["adam"].ping("10.1.1.5", count=2).received == 0
+    running["device"].run("set user betty remote-settings ipaddr 10.30.0.7")
+    assert address(running["betty"].run("connect")) == "10.30.0.7"
+    assert running["betty"].ping("10.1.1.5", count=2).received == 2
+
+
+def test_a_password_makes_an_auth_user(tmp_path: Path) -> None:
+    """B285: until that type is taken back; for L2TP it makes no difference."""
+    running = lab(tmp_path, "set user adam type auth l2tp")
+    assert "connected, inner" in running["adam"].run("connect")
+    device = running["device"]
+    device.run("set user new type l2tp")
+    device.run("set user new password secret9")
+    assert re.search('set user "?new"? type auth l2tp', device.run("get config"))
+    device.run("unset user new type auth")
+    assert re.search('set user "?new"? type l2tp', device.run("get config"))

@@ -96,7 +96,7 @@ def address(text: str) -> str:
 
 
 def test_either_side_may_begin(tmp_path: Path) -> None:
-    """B283, B284, B293, B297: example 06-04; once PPP is up both policies work."""
+    """B273, B283, B284, B293, B297: example 06-04 (Aggressive with a key); once PPP is up both policies work."""
     running = lab(tmp_path)
     assert running["server"].ping("10.1.3.40", count=1).received == 0
     inner = address(running["third"].run("connect"))

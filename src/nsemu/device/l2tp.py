@@ -330,6 +330,7 @@ class Lns:
         carrier = state.paths.get(client.remote.through)
         path.carrier = carrier.vpn if carrier is not None else None
         path.link = lambda inner, trace: self._into_call(client, inner, trace)
+        path.link_mtu = client.ppp.peer_mru
         client.path = path
         state.calls[path.identifier] = path
         self.calls_changed()

@@ -19,7 +19,7 @@ from nsemu.flow.steps import Dropped, EspSeal, Flooded, Fragmented, NextHop, Sen
 from nsemu.flow.tcp_mss import clamp_mss, clamp_mss_in_gre, gre_limit, mss_limit
 from nsemu.flow.tcp_segment import segment_on
 from nsemu.flow.tcp_tracking import track
-from nsemu.flow.tunnels import TunnelPath
+from nsemu.flow.tunnels import Link, TunnelPath
 from nsemu.flow.verdicts import SEAL_FAILURES
 from nsemu.ipsec.sa import DfBit, IpsecFailure, OutboundSa
 from nsemu.routing.resolve import resolve
@@ -192,7 +192,7 @@ def send_into_tunnel(state: FlowState, path: TunnelPath, inner: bytes | bytearra
     sa = tunnel.outbound
     if sa is None:
         if path.link is not None:
-            path.link(bytes(inner), packet.trace)
+            _into_link(state, path, path.link, bytes(inner), packet)
             return
         drop(packet, "tunnel", DropReason.SA_INACTIVE, path.vpn, ("vpn", path.vpn))
         state.upcalls.acquire(path)
@@ -231,6 +231,19 @@ def send_into_tunnel(state: FlowState, path: TunnelPath, inner: bytes | bytearra
         return
     sa.fragments += 1
     send_clear(state, egress, neighbor, outer, packet)
+
+
+def _into_link(state: FlowState, path: TunnelPath, link: Link, inner: bytes, packet: Packet) -> None:
+    """Hand a packet to an L2TP user's call, in pieces that its end takes (RFC 1661 §6.1)."""
+    try:
+        pieces = fragment(inner, path.link_mtu)
+    except FragmentationNeeded:
+        detail = f"{len(inner)} octets, {path.link_mtu} fit"
+        drop(packet, "tunnel", DropReason.FRAGMENTATION_NEEDED, detail, path.subject)
+        send_fragmentation_needed(state, packet, path.link_mtu)
+        return
+    for piece in pieces:
+        link(piece, packet.trace)
 
 
 def _cut_inside(state: FlowState, path: TunnelPath, sa: OutboundSa, inner: bytes | bytearray, packet: Packet) -> bool:

@@ -22,7 +22,8 @@ class TunnelPath:
     `inner` is the network of the dialup client at the other end, None for any other tunnel, and `policies` are those
     that use the tunnel.
     `transport` tells that packets between the two ends themselves go through it, L2TP alone (B015).
-    `link` takes the packets of an L2TP user, whose tunnel `l2tp` names; it has no SAs then, and `carrier`
+    `link` takes the packets of an L2TP user, whose tunnel `l2tp` names; it has no SAs then. `link_mtu` is
+    the longest packet that the user takes, `carrier`
     is the VPN that the call is in, None for a call in clear.
     `replay` asks for replay protection (B060); `negotiable` tells whether IKE knows the tunnel.
     `egress` and `neighbor` say where outer packets go; they hold while `generation` is the flow's.
@@ -37,6 +38,7 @@ class TunnelPath:
         "inner",
         "l2tp",
         "link",
+        "link_mtu",
         "negotiable",
         "neighbor",
         "outgoing",
@@ -58,6 +60,7 @@ class TunnelPath:
         self.l2tp = ""
         self.carrier: str | None = None
         self.link: Link | None = None
+        self.link_mtu = 0
         self.negotiable = False
         self.generation = -1
         self.egress: RunInterface | None = None

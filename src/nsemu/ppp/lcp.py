@@ -30,12 +30,15 @@ class LcpOptions:
     `asked` is what both agreed to: how the peer proves itself, and `obeyed` how we do.
     """
 
-    def __init__(self, asks: Sequence[Scheme], accepts: Sequence[Scheme], stream: Stream) -> None:
+    def __init__(
+        self, asks: Sequence[Scheme], accepts: Sequence[Scheme], stream: Stream, mru: int = DEFAULT_MRU
+    ) -> None:
         self._asks = list(asks)
         self._accepts = tuple(accepts)
         self._stream = stream
         self.magic = stream.integer(1, 0xFFFFFFFF)
         self._sent = {MAGIC} | ({AUTHENTICATION} if asks else set())
+        self._mru = mru
         self.obeyed: Scheme | None = None
         self.peer_mru = DEFAULT_MRU
         self.unwilling = False
@@ -47,8 +50,9 @@ class LcpOptions:
         return self._asks[0] if self._asks else None
 
     def wanted(self) -> list[Option]:
-        """Our options: authentication, if this end asks for it, and a magic number."""
-        found = [Option(AUTHENTICATION, SCHEMES[self._asks[0]])] if self._asks else []
+        """Our options: the MRU if it is not the usual one, authentication if this end asks for it, a magic number."""
+        found = [Option(MRU, self._mru.to_bytes(2, "big"))] if self._mru != DEFAULT_MRU else []
+        found += [Option(AUTHENTICATION, SCHEMES[self._asks[0]])] if self._asks else []
         return found + ([Option(MAGIC, self.magic.to_bytes(4, "big"))] if MAGIC in self._sent else [])
 
     def judge(self, options: tuple[Option, ...]) -> Judgement:
@@ -89,6 +93,8 @@ class LcpOptions:
                 others = [scheme for scheme in self._asks[1:] if SCHEMES[scheme] == option.value]
                 self.unwilling = not others
                 self._asks = others or self._asks
+            elif option.type == MRU:
+                self._mru = DEFAULT_MRU  # what everybody takes (RFC 1661 §6.1)
             elif option.type == MAGIC and code is Code.CONFIGURE_REJECT:
                 self._sent.discard(MAGIC)
             elif option.type == MAGIC:

@@ -39,11 +39,12 @@ class Authority:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The end that is asked: its name and password, and what it will do to prove them."""
+    """The end that is asked: its name and password, what it will do to prove them, the longest packet it takes."""
 
     name: str
     password: str = field(repr=False)
     schemes: tuple[Scheme, ...] = (Scheme.CHAP, Scheme.PAP)
+    mru: int = 1500
 
 
 @dataclass(frozen=True, slots=True)

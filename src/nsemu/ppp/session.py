@@ -10,7 +10,7 @@ from collections import deque
 from nsemu.ppp.authentication import PROTOCOLS, Examinee, Examiner
 from nsemu.ppp.automaton import Automaton
 from nsemu.ppp.ipcp import AskingOptions, AssigningOptions
-from nsemu.ppp.lcp import LcpOptions
+from nsemu.ppp.lcp import DEFAULT_MRU, LcpOptions
 from nsemu.ppp.parameters import Assigned, Authority, Caller, Down, Event, Received, Refused, Up
 from nsemu.sim.entropy import Stream
 from nsemu.sim.scheduler import Instant
@@ -27,7 +27,8 @@ class PppSession:
         self._role = role
         asks = role.schemes if isinstance(role, Authority) else ()
         accepts = role.schemes if isinstance(role, Caller) else ()
-        self.lcp_options = LcpOptions(asks, accepts, stream)
+        mru = role.mru if isinstance(role, Caller) else DEFAULT_MRU
+        self.lcp_options = LcpOptions(asks, accepts, stream, mru)
         self.lcp = Automaton(self.lcp_options, _LCP_CODES)
         self.lcp.up_hook, self.lcp.down_hook, self.lcp.finished_hook = self._lcp_up, self._lcp_down, self._finished
         self.ipcp: Automaton | None = None

@@ -27,7 +27,7 @@ from nsemu.l2tp.parameters import (
 )
 from nsemu.lab.dialup.client import VpnClient
 from nsemu.lab.dialup.connection import Connection
-from nsemu.lab.dialup.virtual_interface import VirtualInterface
+from nsemu.lab.dialup.virtual_interface import LONGEST, VirtualInterface
 from nsemu.lab.ip_interface import IpInterface
 from nsemu.lab.ip_routes import Route
 from nsemu.lab.ip_stack import IpStack
@@ -165,7 +165,7 @@ class L2tpClient:
             self._note(f"L2TP tunnel is down: {event.ending.value}")
         elif isinstance(event, CallUp):
             self._call = event.key
-            caller = Caller(self.connection.user, self.connection.password, self.connection.schemes)
+            caller = Caller(self.connection.user, self.connection.password, self.connection.schemes, LONGEST)
             self._ppp = PppSession(caller, self._stream)
             self._ppp.open(self._now)
         elif isinstance(event, CallDown):
