@@ -38,6 +38,27 @@ def test_each_global_is_shown_alone_and_among_all(tmp_path: Path, line: str) -> 
     assert shown in tokyo.cli("get ike").splitlines()
 
 
+def test_security_levels_name_their_proposals(tmp_path: Path) -> None:
+    """B036, B037, B052: what Standard, Compatible and Basic stand for."""
+    tokyo = two_sites(tmp_path)["tokyo"]
+    assert (
+        tokyo.cli("get ike p1-sec-level")
+        == """\
+Security level Proposals
+-------------- ---------
+standard       pre-g2-aes128-sha
+               pre-g2-3des-sha
+compatible     pre-g2-3des-sha
+               pre-g2-3des-md5
+               pre-g2-des-sha
+               pre-g2-des-md5
+basic          pre-g1-des-sha
+               pre-g1-des-md5
+"""
+    )
+    assert "standard       g2-esp-3des-sha\n               g2-esp-aes128-sha\n" in tokyo.cli("get ike p2-sec-level")
+
+
 def up(folder: Path, *lines: str) -> Lab:
     lab = two_sites(folder, change=also("tokyo", *lines))
     assert lab["tokyo-pc"].ping(PARIS.pc, count=3).received == 2

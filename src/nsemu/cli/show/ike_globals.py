@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from nsemu.cli.context import Context
 from nsemu.cli.grammar import Arguments, Command, Node, keyword
 from nsemu.cli.show.layout import cut, lines
 from nsemu.config.device import DeviceConfig
-from nsemu.config.ike import IkeSettings
+from nsemu.config.ike import IkeSettings, SecurityLevel
+from nsemu.config.predefined import PHASE1_SETS, PHASE2_SETS
 from nsemu.device.tunnels import heartbeat_of
 from nsemu.device.views.ike import cookie_views
 from nsemu.wire.address import format_ipv4
@@ -124,8 +125,25 @@ def _connections(context: Context, _arguments: Arguments) -> str:
     )
 
 
+def _levels(phase: int, sets: Mapping[SecurityLevel, tuple[str, ...]]) -> Node:
+    """`get ike p1-sec-level`, `p2-sec-level`: the proposals behind the word of a gateway or VPN."""
+    text = lines(
+        "Security level Proposals",
+        "-------------- ---------",
+        *(
+            f"{level.value if not number else '':<14} {name}"
+            for level, names in sets.items()
+            for number, name in enumerate(names)
+        ),
+    )
+    help_ = f"show the phase {phase} proposals of security levels"
+    return keyword(f"p{phase}-sec-level", help_, Command(lambda _context, _arguments: text))
+
+
 NODES: tuple[Node, ...] = (
     *(_setting(word) for word in _SETTINGS),
+    _levels(1, PHASE1_SETS),
+    _levels(2, PHASE2_SETS),
     keyword("heartbeat", "show IKE heartbeats", Command(_beats)),
     keyword("conn-entry", "show peers that are connected", Command(_connections)),
 )
