@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from nsemu.app.main import main
-from support.labs import PARIS, TOKYO, Change, Security, swapped, two_sites_plan, unchanged, without
+from support.labs import PARIS, TOKYO, Change, Security, all_of, swapped, two_sites_plan, unchanged, without
 
 KEY = "h1p8A24nG5"
 ONE = Security(phase1="proposal pre-g2-3des-sha", phase2="proposal g2-esp-aes128-sha")
@@ -90,6 +90,21 @@ def test_every_fault_is_named_with_the_lines_of_both_ends(
 @pytest.mark.parametrize("style", ["route", "policy"])
 def test_a_sound_pair_has_nothing(style: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert findings(tmp_path, capsys, unchanged, style) == []
+
+
+@pytest.mark.parametrize("leased", [True, False])
+def test_the_default_route_of_a_lease(leased: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A DHCP client has its default route from the server; any other device without one cannot reach its gateway."""
+    interface = "set interface ethernet3 dhcp client" if leased else "set interface ethernet3 ip 1.1.1.1/24"
+    change = all_of(
+        swapped("tokyo", "set interface ethernet3 ip 1.1.1.1/24", interface),
+        without("tokyo", "route 0.0.0.0/0"),
+        swapped("tokyo", "address 2.2.2.2 main", "address 2.2.2.2 aggressive local-id tokyo@x.example"),
+        swapped("paris", "address 1.1.1.1 main", "dynamic tokyo@x.example aggressive"),
+    )
+    path = two_sites_plan(tmp_path, TOKYO, PARIS, ONE, change).write()
+    assert main(["doctor", str(path)]) == (0 if leased else 1)
+    assert ("no route to 2.2.2.2 in trust-vr" in capsys.readouterr().out) is not leased
 
 
 def test_policies_without_a_mirror(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -256,9 +256,9 @@ def _ways(end: _End) -> Iterator[Finding]:
     if peer is not None and outgoing is not None:
         vrouter = node.config.zones[outgoing.zone].vrouter
         found = resolve(node.tables, vrouter, peer)
-        if found is None or found.entry.discards:
+        if found.entry.discards if found is not None else not outgoing.dhcp_client:  # a lease brings its own gateway
             yield Finding(subject, "route", f"no route to {format_ipv4(peer)} in {vrouter}", (end.line,))
-        elif (found.entry.interface or "").startswith("tunnel."):
+        elif found is not None and (found.entry.interface or "").startswith("tunnel."):
             message = f"the route to {format_ipv4(peer)} leads into {found.entry.interface}"
             yield Finding(subject, "route", message, (end.line,))
     for tunnel in node.config.vpns.values():
