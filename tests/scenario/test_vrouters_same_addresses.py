@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nsemu.runtime.drop import DropReason
+from nsemu.wire.address import format_ipv4
 from nsemu.wire.ipv4 import fragment
 from support.box import Box, echo, last_step, udp
 
@@ -77,3 +78,33 @@ def test_fragments_of_two_zones_make_no_packet(box: Box) -> None:
     assert not box.sent
     box.receive("ethernet0/0", first)
     assert b"".join(packet.payload for packet in box.packets("ethernet0/1")) == whole[20:]
+
+
+TWO_MIPS = """
+set interface e0/1 mip 10.6.0.50 host 10.5.0.5 netmask 255.255.255.255 vrouter red
+set int e0/4 zone blue-out
+set int e0/4 ip 10.6.0.1/26
+set int e0/4 mip 10.6.0.50 host 10.5.0.6 netmask 255.255.255.255 vrouter blue
+set pol id 10 from blue-out to blue-in any any any permit
+set pol id 11 from blue-in to blue-out any any any permit
+"""
+
+
+@pytest.mark.parametrize(
+    ("port", "leaves", "host"), [("ethernet0/1", "ethernet0/0", "10.5.0.5"), ("ethernet0/4", "ethernet0/2", "10.5.0.6")]
+)
+def test_a_mapped_address_leads_to_the_host_of_its_own_virtual_router(port: str, leaves: str, host: str) -> None:
+    zone = "set zone name blue-out\nset zone blue-out vrouter blue\n"
+    box = Box(RED_AND_BLUE + zone + TWO_MIPS, platform="ssg140", plugged=(*PLUGGED, "ethernet0/4"))
+    box.receive(port, udp("10.6.0.9", "10.6.0.50", 99))
+    assert [(name, format_ipv4(packet.destination)) for name in (leaves,) for packet in box.packets(name)] == [
+        (leaves, host)
+    ]
+    assert len(box.sent) == 1
+
+
+def test_a_mapped_address_of_another_virtual_router_is_a_host(box: Box) -> None:
+    """A host of red has an address that blue maps."""
+    box.type("set interface ethernet0/3 mip 10.6.0.150 host 10.5.0.6 netmask 255.255.255.255 vrouter blue")
+    box.receive("ethernet0/0", echo("10.5.0.7", "10.6.0.150"))
+    assert [format_ipv4(packet.destination) for packet in box.packets("ethernet0/1")] == ["10.6.0.150"]

@@ -263,7 +263,7 @@ def _first_packet(state: FlowState, packet: Packet) -> None:
     if logins is not None and len(logins) and logins.takes(packet):
         return
     owner = state.owner(packet.ingress.vrouter, packet.destination)
-    if owner is not None and not state.mappings.claims(packet.destination, packet.protocol, packet.destination_port):
+    if owner is not None and not _is_mapped(state, packet):
         if trace is not None:
             trace.add(SelfCheck(packet.ingress.name, for_self=True))
         in_udp = esp_offset(packet.data, packet.header_length, packet.destination_port) if packet.protocol == UDP else 0
@@ -404,6 +404,15 @@ def _relay_error(state: FlowState, packet: Packet) -> bool:
     if unreachable and packet.icmp_code != FRAGMENTATION_NEEDED and state.config.flow.icmp_error_closes:
         state.sessions.remove(session, "Close - ICMP")
     return True
+
+
+def _is_mapped(state: FlowState, packet: Packet) -> bool:
+    """Whether a packet to an address of the device is for a host behind a MIP or VIP."""
+    mappings, destination = state.mappings, packet.destination
+    if mappings.empty:
+        return False
+    reached = state.reached_from(packet.ingress.vrouter, destination)
+    return mappings.claims(destination, packet.protocol, packet.destination_port, reached)
 
 
 def _is_own(state: FlowState, packet: Packet) -> bool:

@@ -185,6 +185,15 @@ class FlowState:
             return True
         return self._end_of_way(vrouter, address) in {None, other}
 
+    def reached_from(self, vrouter: str, address: int) -> Callable[[str], bool]:
+        """Whether an address, asked for in a virtual router, may be mapped by an interface: a test by its name."""
+
+        def reached(name: str) -> bool:
+            interface = self.interfaces.get(name)
+            return interface is None or not interface.vrouter or self.leads_to(vrouter, address, interface.vrouter)
+
+        return reached
+
     def _end_of_way(self, vrouter: str, address: int) -> str | None:
         """The virtual router of the interface to which the routes lead; None without a route."""
         resolution = resolve(self.routes, vrouter, address)

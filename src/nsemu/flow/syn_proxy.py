@@ -27,7 +27,8 @@ _OWN_MSS: Final = 1460
 def knows(state: FlowState, packet: Packet) -> bool:
     """Whether a request is a matter of an existing session, or for the device itself: then nothing is proxied."""
     destination = packet.destination
-    mapped = state.mappings.claims(destination, TCP, packet.destination_port)
+    reached = state.reached_from(packet.ingress.vrouter, destination)
+    mapped = state.mappings.claims(destination, TCP, packet.destination_port, reached)
     if state.owner(packet.ingress.vrouter, destination) is not None and not mapped:
         return True
     table = state.index(packet.ingress.vrouter).tables.get(TCP)

@@ -14,19 +14,20 @@ def mapping(state: FlowState, setup: FlowSetup) -> DropReason | None:
     mappings = state.mappings
     if mappings.empty:
         return None
-    found = mappings.mip(setup.destination)
+    reached = state.reached_from(setup.ingress.vrouter, setup.destination)
+    found = mappings.mip(setup.destination, reached)
     if found is not None:
         mip, host = found
         setup.map_destination(host, setup.destination_port)
         setup.vrouter = mip.vrouter
         _explain(setup, "MIP", ("mip", mip.interface, mip.address))
         return None
-    server = mappings.vip(setup.destination, setup.protocol, setup.destination_port)
+    server = mappings.vip(setup.destination, setup.protocol, setup.destination_port, reached)
     if server is not None:
         vip, port = server
         setup.map_destination(vip.host, port)
         _explain(setup, "VIP", ("vip", vip.interface, vip.address, vip.port))
-    elif mappings.is_virtual(setup.destination):
+    elif mappings.is_virtual(setup.destination, reached):
         setup.detail = f"{format_ipv4(setup.destination)}/{setup.destination_port}"
         return DropReason.NO_MAPPING
     return None

@@ -50,7 +50,10 @@ def _loops(state: FlowState, setup: FlowSetup, path: TunnelPath) -> bool:
     if state.config.flow.hub_n_spoke_mip or setup.tunnel_in is None or path.outgoing.zone != _UNTRUST:
         return False
     came = state.paths.get(setup.tunnel_in.identifier)
-    return came is not None and came.outgoing is path.outgoing and state.mappings.mip(setup.destination) is not None
+    if came is None or came.outgoing is not path.outgoing:
+        return False
+    reached = state.reached_from(setup.ingress.vrouter, setup.destination)
+    return state.mappings.mip(setup.destination, reached) is not None
 
 
 def require_sa(state: FlowState, setup: FlowSetup, path: TunnelPath) -> DropReason | None:
