@@ -395,3 +395,20 @@ def log_count(lab: Lab, word: str) -> int:
     """How many Phase 2 negotiations the first device's event log names with this word."""
     text = " ".join(lab["tokyo"].run("get event").split())
     return len(re.findall(rf"Phase 2 msg ID \w+: {word}", text))
+
+
+def test_an_intrazone_policy_of_the_vpn_lets_nothing_out_in_clear(tmp_path: Path) -> None:
+    """What came out of a policy-based tunnel does not leave for the Internet because a policy there names its VPN."""
+    anywhere = "set vpn vpn proxy-id local-ip {} remote-ip {} any"
+    change = all_of(
+        also("tokyo", anywhere.format("10.1.1.0/24", "0.0.0.0/0"),
+             "set policy id 50 from Trust to Untrust Here Any any tunnel vpn vpn"),
+        also("paris", anywhere.format("0.0.0.0/0", "10.1.1.0/24"),
+             "set policy id 51 from Untrust to Untrust There Any any tunnel vpn vpn"),
+    )  # fmt: skip
+    lab = styled(tmp_path, "policy", change=change)
+    warm(lab)
+    tap = tapped(lab)
+    assert lab["tokyo-pc"].ping("5.5.5.5", count=3).received == 0
+    assert dropped(lab["paris"].device, DropReason.SA_POLICY_DENY) >= 3
+    assert tap.leaks(*LANS, *MARKS) == []

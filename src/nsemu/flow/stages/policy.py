@@ -64,6 +64,10 @@ def _check_vpn(state: FlowState, setup: FlowSetup, decision: Decision) -> DropRe
     named = _named(found.policy)
     members = state.policy_paths.get(found.id, ())
     if through is not None and _carries(through, found.policy, members):
+        if through.link is None and through.outgoing.zone == setup.to_zone:
+            # A policy within the carrier zone would have it go on in clear, where its tunnel came from.
+            setup.detail = f"came through {through.vpn}"
+            return DropReason.SA_POLICY_DENY
         return None
     setup.detail = f"policy {found.id} names {named}"
     if through is not None and policy_based and not _answers(state, setup, through):
