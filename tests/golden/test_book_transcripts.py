@@ -29,6 +29,7 @@ ns208-> set user ?
 <string>             user name
 ns208-> set user adam ?
 enable               the user may be used
+hash-password        hash of a password
 ike-id               IKE ID of the user
 password             password
 remote-settings      what the client of the user is told

@@ -130,7 +130,7 @@ ns208-> END-OF-TEST-SCRIPT
 ns208-> set zne trust block
             ^------unknown keyword zne
 ns208-> set v trust-vr
-            ^---ambiguous keyword v
+            ^---ambiguous keyword v (vip, vpn, vpn-group, vpnmonitor, vrouter, vsys)
 ns208-> set interface ethernet3 ip
                                    ^--keyword or <a.b.c.d/n> or <a.b.c.d> expected
 ns208-> set interface ethernet3 ip 1.1.1.1/33
@@ -380,6 +380,30 @@ def test_exit_asks_nothing_when_nothing_was_set() -> None:
     session = Session()
     assert session.type("exit") == ""
     assert session.console.closed
+
+
+def test_a_bar_or_redirection_with_nothing_behind_it() -> None:
+    assert (
+        Session().transcript("get hostname |", "get hostname >", "get hostname | i")
+        == """\
+ns208-> get hostname |
+                      ^--include or exclude expected
+ns208-> get hostname >
+                      ^--tftp expected
+ns208-> get hostname | i
+                         ^--<string> expected
+ns208-> """
+    )
+
+
+def test_a_read_only_administrator_is_not_asked_whether_to_save() -> None:
+    """It could not; who changed the configuration is asked."""
+    for privilege, asked in (("read-only", ""), ("all", "Configuration modified, save? [y]/n n\n")):
+        session = Session(privilege=privilege)
+        session.device.modified = True
+        session.answers = ["n"]
+        assert session.type("exit") == asked
+        assert session.console.closed
 
 
 def test_a_read_only_administrator_cannot_set() -> None:

@@ -36,7 +36,7 @@ def rich() -> DeviceConfig:
     ("line", "message"),
     [
         ("set interfac ethernet1 colour", "unknown keyword colour"),
-        ("set s", "ambiguous keyword s"),
+        ("set s", "ambiguous keyword s (scheduler, scp, scs, service, snmp, snmpv3, ssh, ssl, ...)"),
         ("set vpnmonitor threshold 0", "value 0 out of range (<1-255> expected)"),
         ("set vpnmonitor threshold ten", "invalid number ten (<1-255> expected)"),
         ("set xauth default dns1 10.1.1.256", "invalid IP address 10.1.1.256 (<a.b.c.d> expected)"),

@@ -120,7 +120,7 @@ def test_an_exact_word_wins_over_a_longer_one() -> None:
 
 def test_b002_ambiguous_prefix_is_refused() -> None:
     error = error_of("set colo red")
-    assert error.message == "ambiguous keyword colo"
+    assert error.message == "ambiguous keyword colo (colour, colours)"
     assert (error.column, error.length) == (4, 4)
 
 

@@ -75,6 +75,10 @@ set policy id 2 from trust to untrust any any any deny
 """
 
 RESTORED = {
+    "syslog config with facilities": (
+        "set syslog config 10.1.1.9 local3 local4",
+        "unset syslog config 10.1.1.9 facilities\nunset syslog config 10.1.1.9",
+    ),
     "hostname": ("set hostname fw9", "unset hostname"),
     "domain": ("set domain example.org", "unset domain"),
     "dns host": ("set dns host dns2 9.9.9.9", "unset dns host dns2"),
@@ -592,6 +596,7 @@ def test_every_setting_that_holds_something_is_printed() -> None:
         "url protocol",
         *(name for name in ONE_WAY if name.endswith("its lines")),
         "pki authority cert-status",
+        "syslog config with facilities",
     }
     assert set(all_settings()) - {setting.name for setting in printed_settings()} == silent
 

@@ -70,6 +70,18 @@ def test_unknown_lines_are_reported_by_number_and_all_others_count() -> None:
     assert config == whole
 
 
+def test_a_saved_configuration_of_an_ns5xp_with_5_0() -> None:
+    """Policy 0 comes first, facilities stand behind the syslog server, routes are no part of a virtual router."""
+    config, errors = load((DATA / "ns5xp.cfg").read_text(), "ns5xp")
+    assert errors == []
+    assert list(config.policies) == [0, 1]
+    printed = configuration_text(config)
+    again, errors = load(printed, "ns5xp")
+    assert errors == []
+    assert again == config
+    assert configuration_text(again) == printed
+
+
 def test_a_saved_configuration_of_an_ssg140() -> None:
     """Sub-interfaces, DHCP, translation, VPNs, policies in several lines, clusters, routing protocols, IPv6."""
     config, errors = load((DATA / "ssg140.cfg").read_text(), "ssg140")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
+from nsemu.cli import show
 from nsemu.cli.settings.configuration import configuration_lines, configuration_text, load_configuration
 from nsemu.config.device import DeviceConfig, factory_configuration
 from nsemu.config.editor import Editor
-from support.cli_console import Session
+from support.cli_console import Session, all_settings, is_kept_as_typed
 
 
 def load(text: str, platform: str = "ssg140") -> DeviceConfig:
@@ -144,3 +148,36 @@ def test_custom_dhcp_options_are_shown_without_control_characters() -> None:
     assert "option 66: boot.example.net\n" in shown_options
     assert "option 150: 0x0a000009\n" in shown_options
     assert all(line.isprintable() for line in shown_options.splitlines())
+
+
+def test_get_interface_lists_what_the_interface_has() -> None:
+    session = Session("fw", platform="ssg140")
+    session.accept(
+        "set interface ethernet0/1 zone dmz",
+        "set interface ethernet0/1 ip 10.1.1.1/24",
+        "set interface ethernet0/1 ip 10.1.2.1/24 secondary",
+        "set interface ethernet0/1 ip 10.1.3.1/25 secondary",
+        "set interface ethernet0/1 protocol rip enable",
+        "set interface tunnel.4 zone untrust",
+        "set interface tunnel.4 ip 10.4.4.1/30",
+        "set vrouter trust-vr protocol bgp 65000",
+        "set interface tunnel.4 protocol bgp",
+    )
+    assert session.type("get interface ethernet0/1 secondary") == (
+        "Interface ethernet0/1: 2 secondary addresses\n  *ip 10.1.2.1/24\n  *ip 10.1.3.1/25\n"
+    )
+    assert session.type("get interface ethernet0/0 secondary") == "Interface ethernet0/0: 0 secondary addresses\n"
+    assert "  RIP enabled  RIPng disabled\n" in session.type("get interface ethernet0/1")
+    assert "  OSPF disabled  BGP enabled  RIP disabled" in session.type("get interface tunnel.4")
+
+
+READ = re.compile(r"""(?:kept_rows|kept_value|is_kept|is_unset)\(\s*[\w.]+,\s*["']([^"'{]+)["']""")
+
+
+def test_what_get_reads_as_kept_is_kept() -> None:
+    """A setting that gained its function has another home: reading it as kept shows nothing."""
+    settings = all_settings()
+    pages = Path(show.__file__).parent.glob("*.py")
+    read = {name for page in pages for name in READ.findall(page.read_text())}
+    assert len(read) > 20
+    assert {name for name in read if name not in settings or not is_kept_as_typed(settings[name])} == set()

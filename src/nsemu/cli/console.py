@@ -106,8 +106,8 @@ class Console:
         """The words before `>` of a get command, and where its output goes; the mark means nothing elsewhere."""
         if not self._is_get(words):
             return words, None
-        before, after, _ = split_at_redirection(words)
-        return before, None if after is None else Redirection.read(after, self.device.config)
+        before, after, column = split_at_redirection(words)
+        return before, None if after is None else Redirection.read(after, self.device.config, column)
 
     def _redirected(self, dialogue: Dialogue, target: Redirection) -> Dialogue:
         text = yield from collected(dialogue)
@@ -126,7 +126,7 @@ class Console:
             return None
         if parsed.keywords[0] != "get":
             raise CommandError("only get commands take an output filter", bar, 1, last=False)
-        return LineFilter.read(words, self.device.config)
+        return LineFilter.read(words, self.device.config, bar)
 
     def _run(self, parsed: Parsed) -> Dialogue:
         leaf = parsed.leaf
@@ -164,7 +164,8 @@ class Console:
     def _leave(self) -> Dialogue:
         if self._interpreter.leave():
             return
-        if self.device.modified and (yield SAVE_QUESTION) == "y":
+        may_save = self.privilege != READ_ONLY
+        if may_save and self.device.modified and (yield SAVE_QUESTION) == "y":
             yield from self._execute("save")
         self.closed = True
 

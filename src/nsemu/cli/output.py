@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 
 from nsemu.cli.dialogue import MORE, Dialogue, Question
+from nsemu.cli.grammar.errors import CommandError
 from nsemu.cli.grammar.graph import Graph, Position
 from nsemu.cli.grammar.nodes import Setting, argument, choice, flag, keyword, repeat, sequence
 from nsemu.cli.grammar.parse import parse
@@ -49,8 +50,10 @@ class LineFilter:
     keep: bool
 
     @classmethod
-    def read(cls, words: Sequence[Word], config: Reading) -> LineFilter:
-        """From the words after `|`. Raises CommandError."""
+    def read(cls, words: Sequence[Word], config: Reading, column: int) -> LineFilter:
+        """From the words after the `|` in `column`. Raises CommandError."""
+        if not words:
+            raise CommandError("include or exclude expected", column + 1, 0)
         arguments = parse(FILTER_ROOT, words, config).arguments
         return cls(" ".join(arguments["text"]), arguments["keep"])
 
@@ -67,8 +70,10 @@ class Redirection:
     file: str
 
     @classmethod
-    def read(cls, words: Sequence[Word], config: Reading) -> Redirection:
-        """From the words after `>`. Raises CommandError."""
+    def read(cls, words: Sequence[Word], config: Reading, column: int) -> Redirection:
+        """From the words after the `>` in `column`. Raises CommandError."""
+        if not words:
+            raise CommandError("tftp expected", column + 1, 0)
         arguments = parse(REDIRECT_ROOT, words, config).arguments
         return cls(arguments["server"], arguments["file"])
 

@@ -145,7 +145,7 @@ P2_PROPOSAL = ReferenceType(
 OWN_P1_PROPOSAL = ReferenceType(exact, lambda scope: scope.config.p1_proposals)
 OWN_P2_PROPOSAL = ReferenceType(exact, lambda scope: scope.config.p2_proposals)
 RECONNECT = ReconnectType()
-POLICY_ID = NumberType(1, 65535)
+POLICY_ID = NumberType(0, 65535)  # 5.0 begins with 0 (captured `get policy`)
 PORT = NumberType(0, 65535)
 
 

@@ -16,6 +16,9 @@ from nsemu.cli.grammar.nodes import Argument, Arguments, Keyword, Leaf
 from nsemu.cli.grammar.types import Reading, Scope
 from nsemu.cli.grammar.words import Word
 
+_MOST_NAMES = 8
+"""Keywords that a message about an ambiguous one lists."""
+
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
@@ -113,13 +116,19 @@ class Walk:
         if edge is None:
             matches = [name for name in position.matching(text) if self.is_open(position.keywords[name])]
             if len(matches) > 1:
-                raise CommandError(f"ambiguous keyword {word.text}", word.column, word.width, last=last)
+                message = f"ambiguous keyword {word.text} ({_some(matches)})"
+                raise CommandError(message, word.column, word.width, last=last)
             edge = position.keywords[matches[0]] if matches else None
         if edge is None or self.is_open(edge):
             return edge
         if edge.once:
             raise CommandError(f"keyword {word.text} given twice", word.column, word.width, last=last)
         return None
+
+
+def _some(names: list[str]) -> str:
+    """The names that fit in a message."""
+    return ", ".join(sorted(names)[:_MOST_NAMES]) + (", ..." if len(names) > _MOST_NAMES else "")
 
 
 def parse(root: Position, words: Sequence[Word], config: Reading, known: Arguments | None = None) -> Parsed:

@@ -177,7 +177,7 @@ LAYOUT: tuple[Item, ...] = (
     *pki.ITEMS,
     *pki.SSL.items,
     ippool.SETTING,
-    Each(users.user_scopes, users.USER_ITEMS),
+    Each(users.user_scopes, (*users.USER_ITEMS[:-1], *users_words.HASHED.items, users.USER_ENABLE)),
     Each(users.group_scopes, users.GROUP_ITEMS),
     url.CRYPTO_BLOCK,
     ike.P1_PROPOSAL,

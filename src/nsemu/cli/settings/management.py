@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from nsemu.cli.grammar import (
+    Arguments,
     Node,
     NumberType,
     Row,
+    Setting,
     TextType,
     argument,
     choice,
@@ -18,6 +20,7 @@ from nsemu.cli.grammar import (
 from nsemu.cli.grammar.types import HostType
 from nsemu.cli.settings.kept import Shelf, kept_object, number, text, words
 from nsemu.cli.types import INTERFACE, IP, kept_reference
+from nsemu.config.editor import Editor
 
 _HOST = argument("server", HostType(), "address or domain name")
 _INTERFACE = argument("interface", INTERFACE, "interface name")
@@ -134,6 +137,16 @@ _SNMPV3 = keyword(
 SYSLOG = Shelf("syslog", acting=True)
 _LEVELS = ("emergency", "alert", "critical", "error", "warning", "notification", "information", "debugging")
 _FACILITIES = ("AUTH/SEC", *(f"local{index}" for index in range(8)))
+
+
+def _set_server(editor: Editor, arguments: Arguments) -> None:
+    for setting in SYSLOG.settings:
+        named = arguments if setting.name == "syslog config facilities" else {"server": arguments["server"]}
+        if setting.name in {"syslog config", "syslog config facilities"}:
+            assert setting.set is not None
+            setting.set(editor, named)
+
+
 _SYSLOG = keyword(
     "syslog",
     "syslog",
@@ -148,6 +161,11 @@ _SYSLOG = keyword(
             argument("server", HostType(), "address or domain name"),
             choice(
                 SYSLOG.setting("syslog config", ("server",), quoted=("server",)),
+                when_set(
+                    # 5.0 names the facilities behind the server.
+                    *(words(name, {word: word for word in _FACILITIES}) for name in ("security", "regular")),
+                    Setting("syslog config with facilities", _set_server, None),
+                ),
                 *(
                     keyword(
                         word,

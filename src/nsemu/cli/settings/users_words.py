@@ -22,6 +22,7 @@ from nsemu.cli.grammar.nodes import Keyword
 from nsemu.cli.grammar.types import ReferenceType
 from nsemu.cli.settings import users
 from nsemu.cli.settings.ippool import IPPOOL
+from nsemu.cli.settings.kept import Shelf
 from nsemu.cli.types import IP, exact
 from nsemu.config.users import LOCAL, IkeIdKind, UserType
 
@@ -93,6 +94,10 @@ _REMOTE = keyword(
     users.USER_REMOTE,
 )
 
+HASHED = Shelf("user", ("user", "user"))
+"""A password of which only the hash is known: nobody can log in with it."""
+_HASH = argument("hash", TextType(64, quoted=True), "hash")
+
 NODES = (
     keyword(
         "user",
@@ -110,6 +115,7 @@ NODES = (
                 keyword(
                     "password", "password", when_set(argument("password", _PASSWORD, "password")), users.USER_PASSWORD
                 ),
+                HASHED.line("hash-password", "hash of a password", _HASH),
                 keyword(
                     "type",
                     "what the user may be used for",

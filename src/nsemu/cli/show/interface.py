@@ -8,7 +8,7 @@ from nsemu.cli.context import Context
 from nsemu.cli.grammar import Arguments, Command, argument, choice, keyword
 from nsemu.cli.settings.checks import require
 from nsemu.cli.show import dhcp
-from nsemu.cli.show.kept import kept_rows
+from nsemu.cli.show.kept import is_kept
 from nsemu.cli.show.layout import Layout, cut, dated, enabled, layout_of, lines
 from nsemu.cli.show.monitor import MONITOR_NODE
 from nsemu.cli.show.nat import dip_table, mip_table
@@ -16,6 +16,7 @@ from nsemu.cli.show.routing_protocols import INTERFACE_PROTOCOL
 from nsemu.cli.show.screen import screen_lines
 from nsemu.cli.types import OUTGOING
 from nsemu.config.bridge import is_transparent
+from nsemu.config.device import DeviceConfig
 from nsemu.config.errors import ConfigError
 from nsemu.config.interface import InterfaceKind, ManagementService, UnknownMac
 from nsemu.config.platform import Platform
@@ -75,7 +76,7 @@ def _one(context: Context, arguments: Arguments) -> str:
     return lines(
         *_head(view, layout),
         *_tunnels(view),
-        *_services(view, layout),
+        *_services(context.device.config, view, layout),
         *(_bandwidth(physical, layout) if view.group is None else ()),
         *_dhcp(context, view, layout),
         *_bridging(view),
@@ -170,7 +171,7 @@ def _next_hop_table(view: InterfaceView) -> Iterator[str]:
         yield f"     {flag}      {status} {format_ipv4(hop.next_hop):<15} 0x{hop.tunnel_id:08x} {hop.vpn}"
 
 
-def _services(view: InterfaceView, layout: Layout) -> Iterator[str]:
+def _services(config: DeviceConfig, view: InterfaceView, layout: Layout) -> Iterator[str]:
     def state(service: ManagementService) -> str:
         return enabled(service in view.manage)
 
@@ -182,34 +183,32 @@ def _services(view: InterfaceView, layout: Layout) -> Iterator[str]:
         f"SSH {state(wanted.SSH)}, SNMP {state(wanted.SNMP)}"
     )
     yield f"  web {state(wanted.WEB)}, ident-reset {state(wanted.IDENT_RESET)}, SSL {state(wanted.SSL)}"
+    rip = _protocol(config, view, "rip enable")
     if view.is_tunnel:
-        yield from _TUNNEL_FEATURES
+        ospf, bgp = _protocol(config, view, "ospf enable"), _protocol(config, view, "bgp")
+        yield ""
+        yield f"  OSPF {ospf}  BGP {bgp}  RIP {rip}  RIPng disabled  mtrace disabled"
+        yield "  PIM: not configured  IGMP not configured"
+        yield "  NHRP disabled"
     elif layout.extended:
         yield f"  DNS Proxy disabled, {_webauth(view, ', g-arp enabled, ')}"
-        yield from _FEATURES
+        yield f"  RIP {rip}  RIPng disabled"
+        yield "  NSGP disabled  mtrace disabled"
+        yield "  PIM: not configured  IGMP not configured"
+        yield "  MLD not configured"
+        yield "  NHRP disabled"
     else:
         yield f"  {_webauth(view, ', ')}"
-        yield "  RIP disabled"
+        yield f"  RIP {rip}"
+
+
+def _protocol(config: DeviceConfig, view: InterfaceView, word: str) -> str:
+    """Whether the configuration has a routing protocol on the interface; none is emulated."""
+    return enabled(is_kept(config, f"interface protocol {word}", ("interface", view.name)))
 
 
 def _webauth(view: InterfaceView, between: str) -> str:
     return f"webauth {enabled(view.webauth)}{between}webauth-ip {format_ipv4(view.webauth_ip)}"
-
-
-# Features that are off on every interface, since there is no way to turn them on.
-_FEATURES = (
-    "  RIP disabled  RIPng disabled",
-    "  NSGP disabled  mtrace disabled",
-    "  PIM: not configured  IGMP not configured",
-    "  MLD not configured",
-    "  NHRP disabled",
-)
-_TUNNEL_FEATURES = (
-    "",
-    "  OSPF disabled  BGP disabled  RIP disabled  RIPng disabled  mtrace disabled",
-    "  PIM: not configured  IGMP not configured",
-    "  NHRP disabled",
-)
 
 
 def _bandwidth(physical: int, layout: Layout) -> Iterator[str]:
@@ -246,13 +245,9 @@ def _bridging(view: InterfaceView) -> Iterator[str]:
 
 
 def _secondary(context: Context, arguments: Arguments) -> str:
-    """The further addresses, which are kept without effect."""
     view = _view(context, arguments)
-    found = [
-        str(key.identity[0])
-        for key, _ in kept_rows(context.device.config, "interface ip secondary")
-        if key.owner == ("interface", view.name)
-    ]
+    record = context.device.config.interfaces.get(view.name)
+    found = record.secondary if record is not None else ()
     rows = (f"  *ip {address}" for address in found)
     return lines(f"Interface {view.name}: {len(found)} secondary addresses", *rows)
 
