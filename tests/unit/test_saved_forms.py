@@ -181,3 +181,41 @@ def test_what_get_reads_as_kept_is_kept() -> None:
     read = {name for page in pages for name in READ.findall(page.read_text())}
     assert len(read) > 20
     assert {name for name in read if name not in settings or not is_kept_as_typed(settings[name])} == set()
+
+
+@pytest.mark.parametrize(
+    ("platform", "interface", "word"), [("ssg140", "ethernet0/2", "dpd-liveness"), ("ns208", "ethernet3", "dpd")]
+)
+def test_dead_peer_detection_is_written_in_the_words_of_the_release(platform: str, interface: str, word: str) -> None:
+    config = load(
+        f"set interface {interface} zone untrust\n"
+        f"set ike gateway gw address 2.2.2.9 outgoing-interface {interface} preshare k sec-level standard\n"
+        "set ike gateway gw dpd interval 12\nset ike gateway gw dpd-liveness always-send\n",
+        platform,
+    )
+    assert shown(config, "dpd") == [
+        f'set ike gateway "gw" {word} interval 12',
+        f'set ike gateway "gw" {word} always-send',
+    ]
+    assert load(configuration_text(config), platform) == config
+
+
+def test_managers_and_the_port_of_the_web_interface_in_get_system() -> None:
+    """5.4 has a line a manager (captured), 6.x a table."""
+    old, new = Session(), Session("fw", platform="ssg140")
+    for session in (old, new):
+        session.accept(
+            "set admin manager-ip 10.16.6.0 255.255.255.0", "set admin manager-ip 10.9.9.9", "set admin port 8080"
+        )
+    between = old.type("get system").split("Use interface IP, ")[1].split("User Name")[0]
+    assert between.splitlines() == [
+        "Config Port: 8080",
+        "Mng Host IP: 10.16.6.0/255.255.255.0",
+        "Mng Host IP: 10.9.9.9/255.255.255.255",
+    ]
+    table = new.type("get system").split("Use interface IP, ")[1].split("User Name")[0].splitlines()
+    assert table[:3] == ["Config Port: 8080", "Manager IP enforced: True", "Manager IPs: 2"]
+    assert [row.split() for row in table[-2:]] == [
+        ["10.16.6.0", "255.255.255.0", "Root"],
+        ["10.9.9.9", "255.255.255.255", "Root"],
+    ]

@@ -251,7 +251,10 @@ def _option(
         value, usual = getattr(getattr(gateway, part), field), shown(gateway)
         if value == (default if usual is None else usual):
             return
-        yield Row(scope if isinstance(default, bool) else {**scope, field: value}, unset=value is False)
+        row = scope if isinstance(default, bool) else {**scope, field: value}
+        # 6.x writes dpd-liveness (screenos-cli §7.2), the book dpd.
+        newer = part == "dpd" and config.platform.release.startswith("6")
+        yield Row({**row, "liveness": True} if newer else row, unset=value is False)
 
     return Setting(f"ike gateway {name}", set_, unset, rows, without_effect=what)
 

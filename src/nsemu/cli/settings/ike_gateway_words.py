@@ -176,8 +176,8 @@ GATEWAY_NODE = keyword(
             _CERT,
             _TRAVERSAL,
             _HEARTBEAT,
+            keyword("dpd-liveness", "dead peer detection", _DPD_WORDS, hidden=True, binds=("liveness", True)),
             keyword("dpd", "dead peer detection", _DPD_WORDS),
-            keyword("dpd-liveness", "dead peer detection", _DPD_WORDS, hidden=True),
             xauth.GATEWAY_NODE,
             keyword(
                 "local-address",

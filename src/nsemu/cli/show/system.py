@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from nsemu.cli.context import Context
 from nsemu.cli.grammar import Arguments, Command, choice, keyword
 from nsemu.cli.show.interface import interface_block
+from nsemu.cli.show.kept import kept_value
 from nsemu.cli.show.layout import Layout, dated, layout_of, lines
 from nsemu.device.views.interfaces import interface_views
 from nsemu.device.views.system import ClockView, SystemView, clock_view, system_view
@@ -19,10 +20,11 @@ def _system(context: Context, _arguments: Arguments) -> str:
     device = context.device
     layout = layout_of(device.config)
     view = system_view(device)
+    port = kept_value(device.config, "admin port", "port", 80)
     blocks = (
         line for each in interface_views(device) for line in interface_block(each, device.config.platform, layout)
     )
-    return lines(*_identity(view), "", *_state(view), *_management(view, layout), *blocks)
+    return lines(*_identity(view), "", *_state(view), *_management(view, layout, port), *blocks)
 
 
 def _identity(view: SystemView) -> Iterator[str]:
@@ -56,8 +58,8 @@ def _state(view: SystemView) -> Iterator[str]:
     yield ""
 
 
-def _management(view: SystemView, layout: Layout) -> Iterator[str]:
-    yield "Use interface IP, Config Port: 80"
+def _management(view: SystemView, layout: Layout, port: int) -> Iterator[str]:
+    yield f"Use interface IP, Config Port: {port}"
     if layout.extended:
         yield f"Manager IP enforced: {bool(view.manager_ips)}"
         yield f"Manager IPs: {len(view.manager_ips)}"
@@ -67,6 +69,9 @@ def _management(view: SystemView, layout: Layout) -> Iterator[str]:
         for prefix in view.manager_ips:
             mask = format_ipv4(prefix.mask)
             yield f"{format_ipv4(prefix.address):<40} {mask:<40} {'Root':<20}"
+    else:
+        for prefix in view.manager_ips:
+            yield f"Mng Host IP: {format_ipv4(prefix.address)}/{format_ipv4(prefix.mask)}"
     yield f"User Name: {view.admin}"
 
 
