@@ -285,3 +285,15 @@ def test_unused_sas_of_dialup_users_are_held_for_the_time_that_is_set(tmp_path: 
     lab.run_for(301)
     assert not [tunnel for tunnel in hub.device.database if tunnel.active]
     assert "200" in on(lab, "bob", "http get 10.1.1.5")
+
+
+@pytest.mark.parametrize(("service", "received"), [("any", 2), ("http", 0)])
+def test_a_client_reaches_the_device_itself_as_its_policy_says(service: str, received: int, tmp_path: Path) -> None:
+    """`Dial-Up VPN` stands for the client also when it asks for an address of the device."""
+    lines = GATEWAY.format(name="ann", user="ann")
+    lines += f'set policy id 1 from untrust to trust "Dial-Up VPN" lan {service} tunnel vpn ann\n'
+    if service != "any":
+        lines += "set vpn ann proxy-id local-ip 10.1.1.0/24 remote-ip 255.255.255.255/32 any\n"
+    lab = dial(tmp_path, lines, ann=", inner-address: 10.2.2.2")
+    on(lab, "ann", "connect")
+    assert lab["ann"].ping("10.1.1.1", count=2).received == received

@@ -171,13 +171,17 @@ def permitted(state: FlowState, packet: Packet, owner: RunInterface, service: Ma
 
 def _reachable(state: FlowState, packet: Packet, owner: RunInterface) -> bool:
     """Whether an address of the device can be reached: from its own zone, from another if a policy permits it."""
-    if packet.ingress.zone == owner.zone:
+    zone = state.source_zone(packet.ingress, packet.tunnel)
+    if zone == owner.zone:
         return True
     ports = (packet.source_port, packet.destination_port)
     if packet.protocol == ICMP:
         ports = (packet.icmp_type, packet.icmp_code)
     traffic = Traffic(packet.source, packet.destination, packet.protocol, *ports)
-    decision = state.policies.lookup(packet.ingress.zone, owner.zone, traffic)
+    if len(state.clients):
+        through = state.paths.get(packet.tunnel.identifier) if packet.tunnel is not None else None
+        traffic = state.clients.describe(traffic, through)
+    decision = state.policies.lookup(zone, owner.zone, traffic)
     return decision.verdict in {PolicyAction.PERMIT, PolicyAction.TUNNEL}
 
 
