@@ -144,3 +144,33 @@ def test_a_refused_handler_leaves_the_editor_as_it_was(seed: int) -> None:
         errors = load_configuration(maker.line(graph), editor)
         if errors:
             assert editor.mark() == mark
+
+
+def test_the_lines_of_a_refused_context_do_not_run_at_the_top_level() -> None:
+    """They would mean something else there: a route of a missing virtual router would go to the default one."""
+    editor = Editor(factory_configuration())
+    text = (
+        "set interface ethernet1 zone trust\nset interface ethernet1 ip 10.1.1.1/24\n"
+        'set vrouter "vr9"\nset route 10.9.0.0/16 interface ethernet1 gateway 10.1.1.2\n'
+        "set protocol ospf\nset enable\nexit\nunset auto-route-export\nexit\n"
+        "set route 10.8.0.0/16 interface ethernet1 gateway 10.1.1.2\n"
+        'set policy id 77\nset src-address "x"\nexit\nset hostname after\n'
+    )
+    found = [(error.line, error.message) for error in load_configuration(text, editor)]
+    belongs = "belongs to line {}, which was refused,"
+    assert found == [
+        (3, "virtual router vr9 does not exist"),
+        *((number, belongs.format(3)) for number in (4, 5, 6, 8)),
+        (11, "policy id 77 does not exist"),
+        (12, belongs.format(11)),
+    ]
+    config = editor.finish()
+    assert [str(key.prefix) for key in config.routes] == ["10.8.0.0/16"]
+    assert config.system.hostname == "after"
+
+
+def test_a_refused_line_without_exit_takes_nothing_with_it() -> None:
+    editor = Editor(factory_configuration())
+    errors = load_configuration("set policy id 77\nset hostname after\n", editor)
+    assert [error.line for error in errors] == [1]
+    assert editor.finish().system.hostname == "after"

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import cache
 
 from nsemu.cli.grammar.errors import CommandError
-from nsemu.cli.grammar.nodes import Command, Leave, keyword
+from nsemu.cli.grammar.nodes import Command, Enter, Leave, keyword
 from nsemu.cli.grammar.words import split_words
-from nsemu.cli.interpreter import Interpreter, Shell
+from nsemu.cli.interpreter import Frame, Interpreter, Shell
 from nsemu.cli.settings import LAYOUT, SETTINGS, TREE
 from nsemu.cli.settings.layout import write
 from nsemu.config.device import DeviceConfig
@@ -59,28 +59,61 @@ def _shell() -> Shell:
 def load_configuration(text: str, editor: Editor) -> list[LineError]:
     """Apply a configuration text to an editor, all lines that can be; the others leave no trace and are returned.
 
-    Empty lines and lines that start with `#` are skipped, and so is `save`.
+    Empty lines and lines that start with `#` are skipped, and so is `save`. When a line that enters a context is
+    refused, the lines of that context are too: at the top level they would mean something else.
     """
-    interpreter = Interpreter(_shell())
+    lines = [raw.strip(" \t\r") for raw in text.split("\n")]
+    last_exit = max((number for number, line in enumerate(lines, start=1) if line == "exit"), default=0)
+    loader = _Loader(editor, last_exit)
     errors: list[LineError] = []
-    for number, raw in enumerate(text.split("\n"), start=1):
-        line = raw.strip(" \t\r")
+    for number, line in enumerate(lines, start=1):
         if line and not line.startswith("#"):
-            message = _load_line(interpreter, editor, line)
+            message = loader.take(number, line)
             if message:
                 errors.append(LineError(number, line, message))
     return errors
 
 
-def _load_line(interpreter: Interpreter, editor: Editor, line: str) -> str:
-    try:
-        parsed = interpreter.read(split_words(line), editor)
+class _Loader:
+    """Takes line after line. `refused` is the line that entered a refused context, and how deep that context is."""
+
+    __slots__ = ("editor", "interpreter", "last_exit", "refused")
+
+    def __init__(self, editor: Editor, last_exit: int) -> None:
+        self.editor = editor
+        self.interpreter = Interpreter(_shell())
+        self.last_exit = last_exit
+        self.refused: tuple[int, int] | None = None
+
+    def take(self, number: int, line: str) -> str:
+        """Apply a line; what is wrong with it, "" when nothing is."""
+        interpreter = self.interpreter
+        try:
+            parsed = interpreter.read(split_words(line), self.editor)
+        except CommandError as error:
+            return self._belongs() or error.message
         if isinstance(parsed.leaf, Leave):
-            return "" if interpreter.leave() else "exit outside a context"
-        if not isinstance(parsed.leaf, Command):
-            interpreter.apply(parsed, editor)
-    except CommandError as error:
-        return error.message
-    except ConfigError as error:
-        return str(error)
-    return ""
+            return self._leave()
+        if self.refused is not None:
+            if isinstance(parsed.leaf, Enter):
+                interpreter.frames.append(Frame(parsed.leaf.body, parsed.arguments))
+            return self._belongs()
+        if isinstance(parsed.leaf, Command):
+            return ""
+        try:
+            interpreter.apply(parsed, self.editor)
+        except ConfigError as error:
+            if isinstance(parsed.leaf, Enter) and number < self.last_exit:
+                interpreter.frames.append(Frame(parsed.leaf.body, parsed.arguments))
+                self.refused = number, len(interpreter.frames)
+            return str(error)
+        return ""
+
+    def _leave(self) -> str:
+        left = self.interpreter.leave()
+        if self.refused is not None and len(self.interpreter.frames) < self.refused[1]:
+            self.refused = None
+        return "" if left else "exit outside a context"
+
+    def _belongs(self) -> str:
+        return f"belongs to line {self.refused[0]}, which was refused," if self.refused is not None else ""
